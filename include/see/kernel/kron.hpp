@@ -1,0 +1,221 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "see/core/types.hpp"
+
+/// The arithmetic of sums of product states, on raw pointers. Nothing here checks its arguments.
+namespace see::kernel {
+
+inline constexpr int max_factors = 8;
+
+/// Numbers of Scalar in the widest register that Eigen uses under the flags in force.
+template <class Scalar>
+inline constexpr Index lanes = std::max<Index>(1, Index{EIGEN_MAX_STATIC_ALIGN_BYTES} /
+                                                      static_cast<Index>(sizeof(Scalar)));
+
+/// One product state gain * f_1 (x) ... (x) f_o: where its factors lie, and the gain.
+template <class Scalar>
+struct Term {
+  std::array<const Scalar*, max_factors> factors;
+  Scalar gain;
+};
+
+/// Where the units of a slot lie: unit u is the rank * dim numbers from values + u * rank * dim on.
+template <class Scalar>
+struct Slot {
+  const Scalar* values;
+  Index rank;
+  Index dim;
+};
+
+/// Factor dimensions cut in two: a product state is prefix (x) suffix with the prefix the first
+/// `split` factors, so that a sum of n of them is the small matrix product
+/// [prefix length x n] * [n x suffix length].
+struct Layout {
+  Layout() = default;
+
+  explicit Layout(std::span<const Index> factor_dims, Index lane_count)
+      : order(static_cast<int>(factor_dims.size())), split(order / 2) {
+    for (int j = 0; j < order; ++j) {
+      dims[static_cast<std::size_t>(j)] = factor_dims[static_cast<std::size_t>(j)];
+      (j < split ? prefix : suffix) *= factor_dims[static_cast<std::size_t>(j)];
+    }
+    stride = (suffix + lane_count - 1) / lane_count * lane_count;
+  }
+
+  int order = 1;
+  int split = 0;
+  std::array<Index, max_factors> dims{};
+  Index prefix = 1;  ///< q_1 * ... * q_split
+  Index suffix = 1;  ///< q_{split+1} * ... * q_o
+  Index stride = 1;  ///< suffix rounded up to whole registers
+};
+
+/// Memory that the functions below reuse from row to row; grows, never shrinks.
+template <class Scalar>
+struct Workspace {
+  std::vector<Slot<Scalar>> slots;
+  std::vector<Term<Scalar>> terms;
+  std::vector<const Scalar*> prefix_of;
+  std::vector<Scalar> prefixes;
+  std::vector<Scalar> suffixes;
+  std::vector<Scalar> chain;
+  std::vector<Scalar> sum;
+  std::vector<Scalar> scratch;
+
+  /// This thread's workspace for Scalar.
+  static Workspace& of_thread() {
+    static thread_local Workspace workspace;
+    return workspace;
+  }
+};
+
+namespace detail {
+
+template <class T>
+T* at_least(std::vector<T>& buffer, Index size) {
+  if (buffer.size() < static_cast<std::size_t>(size)) buffer.resize(static_cast<std::size_t>(size));
+  return buffer.data();
+}
+
+template <class Scalar, Index Width>
+using Lane = Eigen::Array<Scalar, static_cast<int>(Width), 1>;
+
+/// out[0 .. n) = scale * in[0 .. n), whole registers at a time: reads and writes up to lanes - 1
+/// numbers past the end.
+template <class Scalar>
+inline void scale_padded(Scalar scale, const Scalar* in, Index n, Scalar* out) {
+  using L = Lane<Scalar, lanes<Scalar>>;
+  for (Index k = 0; k < n; k += lanes<Scalar>)
+    Eigen::Map<L>(out + k) = scale * Eigen::Map<const L>(in + k);
+}
+
+/// out = gain * factors[0] (x) ... (x) factors[count - 1], of `length` numbers; up to lanes - 1
+/// more are written behind them. `chain` has room for 2 * (length + lanes) numbers. Cost: at most 2
+/// * length multiplications.
+template <class Scalar>
+inline void kron_chain(const Scalar* const* factors, const Index* dims, int count, Scalar gain,
+                       Scalar* out, Index length, Scalar* chain) {
+  Scalar* now = chain;
+  Scalar* next = chain + length + lanes<Scalar>;
+  Index n = dims[count - 1];
+  std::memcpy(now, factors[count - 1], static_cast<std::size_t>(n) * sizeof(Scalar));
+  Eigen::Map<Lane<Scalar, lanes<Scalar>>>(now + n).setZero();
+  for (int j = count - 2; j >= 0; --j) {
+    Scalar* to = j == 0 ? out : next;
+    const Scalar scale = j == 0 ? gain : Scalar(1);
+    for (Index y = 0; y < dims[j]; ++y) scale_padded(scale * factors[j][y], now, n, to + y * n);
+    n *= dims[j];
+    std::swap(now, next);
+  }
+  if (count == 1) scale_padded(gain, now, n, out);
+}
+
+/// out[r][0 .. Packets * lanes) = sum_t prefix[t][r] * suffix[t][...] for r < Rows. Accumulators
+/// stay in registers.
+template <class Scalar, int Rows, int Packets>
+inline void outer_sum_tile(const Scalar* const* prefix, Index row, const Scalar* suffix,
+                           Index stride, Index terms, Scalar* out) {
+  using L = Lane<Scalar, Packets * lanes<Scalar>>;
+  L sum[Rows];
+  for (int r = 0; r < Rows; ++r) sum[r].setZero();
+  for (Index t = 0; t < terms; ++t) {
+    const L right = Eigen::Map<const L>(suffix + t * stride);
+    for (int r = 0; r < Rows; ++r) sum[r] += prefix[t][row + r] * right;
+  }
+  for (int r = 0; r < Rows; ++r) Eigen::Map<L>(out + r * stride) = sum[r];
+}
+
+template <class Scalar, int Rows>
+inline void outer_sum_rows(const Scalar* const* prefix, Index row, const Scalar* suffix,
+                           Index stride, Index terms, Scalar* out) {
+  constexpr Index wide = 4 * lanes<Scalar>;
+  Index k = 0;
+  for (; k + wide <= stride; k += wide)
+    outer_sum_tile<Scalar, Rows, 4>(prefix, row, suffix + k, stride, terms, out + k);
+  switch ((stride - k) / lanes<Scalar>) {
+    case 3:
+      outer_sum_tile<Scalar, Rows, 3>(prefix, row, suffix + k, stride, terms, out + k);
+      break;
+    case 2:
+      outer_sum_tile<Scalar, Rows, 2>(prefix, row, suffix + k, stride, terms, out + k);
+      break;
+    case 1:
+      outer_sum_tile<Scalar, Rows, 1>(prefix, row, suffix + k, stride, terms, out + k);
+      break;
+    default:
+      break;
+  }
+}
+
+/// out (prefix length x stride) = sum_t prefix[t] * suffix[t]^T.
+template <class Scalar>
+inline void outer_sum(const Layout& layout, const Scalar* const* prefix, const Scalar* suffix,
+                      Index terms, Scalar* out) {
+  constexpr int rows = lanes<Scalar> * static_cast<Index>(sizeof(Scalar)) >= 64 ? 4 : 2;
+  Index row = 0;
+  for (; row + rows <= layout.prefix; row += rows)
+    outer_sum_rows<Scalar, rows>(prefix, row, suffix, layout.stride, terms,
+                                 out + row * layout.stride);
+  for (; row < layout.prefix; ++row)
+    outer_sum_rows<Scalar, 1>(prefix, row, suffix, layout.stride, terms, out + row * layout.stride);
+}
+
+}  // namespace detail
+
+/// out[0 .. width) = the first `width` entries of sum_t gain_t * f_{t,1} (x) ... (x) f_{t,o}, over
+/// the terms in work.terms (design: entry (i1, ..., io) at ((i1 * q2 + i2) * q3 + i3) ...).
+///
+/// Cost: terms * product multiply-adds and at most 2 * terms * (prefix + suffix) to set them up.
+/// `out` must not overlap the factors. Allocates only where `work` must grow.
+///
+/// `Order` is the layout's order where it is known when compiling, else Eigen::Dynamic.
+template <int Order, class Scalar>
+void kron_sum(const Layout& layout, Workspace<Scalar>& work, Scalar* out, Index width) {
+  using namespace detail;
+  const int order = Order == Eigen::Dynamic ? layout.order : Order;
+  const int split = order / 2;
+  const auto terms = static_cast<Index>(work.terms.size());
+  if (terms == 0) {
+    std::fill(out, out + width, Scalar(0));
+    return;
+  }
+  const Index slack = lanes<Scalar>;
+  Scalar* suffixes = at_least(work.suffixes, terms * layout.stride + slack);
+  Scalar* chain =
+      at_least(work.chain, 2 * (std::max(layout.prefix, layout.suffix) + slack) + slack);
+  Scalar* prefixes = split == 1 ? nullptr : at_least(work.prefixes, terms * layout.prefix + slack);
+  const Scalar** prefix = at_least(work.prefix_of, terms);
+  for (Index t = 0; t < terms; ++t) {
+    const Term<Scalar>& term = work.terms[static_cast<std::size_t>(t)];
+    kron_chain(term.factors.data() + split, layout.dims.data() + split, order - split, term.gain,
+               suffixes + t * layout.stride, layout.suffix, chain);
+    if (split == 1) {
+      prefix[t] = term.factors[0];
+      continue;
+    }
+    Scalar* own = prefixes + t * layout.prefix;
+    if (split == 0)
+      own[0] = Scalar(1);
+    else
+      kron_chain(term.factors.data(), layout.dims.data(), split, Scalar(1), own, layout.prefix,
+                 chain);
+    prefix[t] = own;
+  }
+  if (layout.stride == layout.suffix && width == layout.prefix * layout.suffix) {
+    outer_sum(layout, prefix, suffixes, terms, out);
+    return;
+  }
+  Scalar* sum = at_least(work.sum, layout.prefix * layout.stride);
+  outer_sum(layout, prefix, suffixes, terms, sum);
+  for (Index row = 0, left = width; left > 0; ++row, left -= layout.suffix)
+    std::memcpy(out + row * layout.suffix, sum + row * layout.stride,
+                static_cast<std::size_t>(std::min(left, layout.suffix)) * sizeof(Scalar));
+}
+
+}  // namespace see::kernel

@@ -1,0 +1,248 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <numeric>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "see/core/array.hpp"
+#include "see/core/types.hpp"
+#include "see/error.hpp"
+#include "see/kernel/kron.hpp"
+#include "see/model/gradient.hpp"
+#include "see/model/parts.hpp"
+#include "see/model/pullback.hpp"
+#include "see/model/word_sums.hpp"
+
+namespace see {
+
+/// Row numbers in contiguous memory, of any integer type.
+template <class Ids>
+concept IdRange = std::ranges::contiguous_range<const Ids> && std::ranges::sized_range<const Ids> &&
+    std::integral<std::ranges::range_value_t<const Ids>>;
+
+/// An embedding layer whose rows are sums of product states (word2ket, arXiv 1911.04975; MorphTE,
+/// arXiv 2210.15379; SEE, arXiv 2412.12204):
+///
+///     z(w) = h_w * sum_{s=1..R(w)} g_{w,s} * sum_{i=1..m} u^(i)_{w,s,1} (x) ... (x) u^(i)_{w,s,o}
+///     E(w) = LayerNorm(mean + cut_p(z(w)) A)
+///
+/// where u_{w,s,j} is the unit that the lexicon names for slot j of sense s, cut_p keeps the first
+/// p entries, and h (word scale), g (gains), mean and A (basis) and LayerNorm may each be absent.
+///
+/// `Order` is o where it is known when compiling. Copies share all storage until one is written to,
+/// so copying is cheap. Const members may be called from several threads at once.
+///
+///     see::Random random(1);
+///     see::EntangledEmbedding<float> layer({
+///         .shape = see::Shape::balanced(64, 2),
+///         .inventories = {see::Inventory<float>::normal(10, 1, 8, 0.5, random)},
+///         .lexicon = see::LexiconBuilder(see::SlotTable::shared(2, 10))
+///                        .word().sense({0, 1}).sense({0, 2})
+///                        .word().sense({3, 1}).finish()});
+///     see::RowMatrix<float> rows = layer.forward(std::vector<int>{1, 0, 1});   // 3 x 64
+template <std::floating_point ScalarType, int Order = Eigen::Dynamic>
+class EntangledEmbedding {
+ public:
+  using Scalar = ScalarType;
+  using Parts = EmbeddingParts<Scalar>;
+
+  /// Throws unless the parts fit each other (EmbeddingParts::validate) and the order is Order.
+  explicit EntangledEmbedding(Parts parts)
+      : parts_(std::move(parts)),
+        layout_(parts_.shape.factor_dims(), kernel::lanes<Scalar>),
+        dim_(parts_.embedding_dim()) {
+    detail::require(Order == Eigen::Dynamic || parts_.shape.order() == Order, "a shape of order ",
+                    parts_.shape.order(), ", needed ", Order);
+    parts_.validate();
+    if (parts_.padding_idx && *parts_.padding_idx < 0) *parts_.padding_idx += num_embeddings();
+    frozen_.assign(parameter_shapes().size(), false);
+  }
+
+  Index num_embeddings() const noexcept { return parts_.lexicon.words(); }
+  Index embedding_dim() const noexcept { return dim_; }
+  std::optional<Index> padding_idx() const noexcept { return parts_.padding_idx; }
+  const Parts& parts() const noexcept { return parts_; }
+  const Shape& shape() const noexcept { return parts_.shape; }
+  const Lexicon& lexicon() const noexcept { return parts_.lexicon; }
+  const Inventory<Scalar>& inventory(int i = 0) const {
+    return parts_.inventories.at(std::size_t(i));
+  }
+
+  /// Row i of `out` becomes E(ids[i]); the padding row is zero. `out` is ids.size() x
+  /// embedding_dim(). Throws, and writes nothing, where `out` has another size or an id is no row.
+  ///
+  /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. Repeated calls with
+  /// batches of the same size allocate nothing.
+  template <IdRange Ids>
+  void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
+    check_batch(ids, out.rows(), out.cols(), "output");
+    forward_unchecked(ids, out);
+  }
+
+  /// The same into a matrix of its own.
+  template <IdRange Ids>
+  RowMatrix<Scalar> forward(const Ids& ids) const {
+    RowMatrix<Scalar> out(static_cast<Index>(std::ranges::size(ids)), dim_);
+    forward(ids, out);
+    return out;
+  }
+
+  /// forward() for ids and an output that are known to be good.
+  template <IdRange Ids>
+  void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const {
+    const auto* id = std::ranges::data(ids);
+    Sums sums(parts_, layout_, parts_.gains);
+    for (Index first = 0; first < out.rows(); first += block) {
+      const Index rows = std::min(block, out.rows() - first);
+      sums.rows(id + first, rows, out.middleRows(first, rows));
+      finish(id + first, rows, out.middleRows(first, rows));
+    }
+  }
+
+  /// E(w) as a row of its own. Throws where `w` is no row.
+  Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Index w) const {
+    Eigen::RowVector<Scalar, Eigen::Dynamic> row(dim_);
+    forward(std::span(&w, 1), Eigen::Map<RowMatrix<Scalar>>(row.data(), 1, dim_));
+    return row;
+  }
+
+  /// All rows: num_embeddings() x embedding_dim().
+  RowMatrix<Scalar> to_dense() const {
+    std::vector<Index> ids(static_cast<std::size_t>(num_embeddings()));
+    std::iota(ids.begin(), ids.end(), Index{0});
+    return forward(ids);
+  }
+
+  /// The change of forward() where the inventories and gains move along `directions` and
+  /// `gain_direction`, to first order: a Jacobian-vector product. Without LayerNorm. The directions
+  /// have the shapes of parts().inventories and parts().gains (empty: no change of gains).
+  ///
+  /// Cost: o + 1 times that of forward().
+  template <IdRange Ids>
+  void forward_tangent(const Ids& ids, const std::vector<Inventory<Scalar>>& directions,
+                       const Array<Scalar>& gain_direction, RowMatrixRef<Scalar> out) const {
+    const auto* id = std::ranges::data(ids);
+    RowMatrix<Scalar> part(std::min(block, out.rows()), dim_);
+    for (Index first = 0; first < out.rows(); first += block) {
+      const Index rows = std::min(block, out.rows() - first);
+      out.middleRows(first, rows).setZero();
+      for (int slot = 0; slot < layout_.order; ++slot) {
+        Sums(parts_, layout_, parts_.gains, slot, &directions)
+            .rows(id + first, rows, part.topRows(rows));
+        out.middleRows(first, rows) += part.topRows(rows);
+      }
+      if (gain_direction.empty()) continue;
+      Sums(parts_, layout_, gain_direction).rows(id + first, rows, part.topRows(rows));
+      out.middleRows(first, rows) += part.topRows(rows);
+    }
+  }
+
+  /// Rows and columns of every parameter: the inventories (size x m*q each), the gains (one a row)
+  /// if there are any, LayerNorm's weight and bias (1 x d) if it is there.
+  std::vector<std::pair<Index, Index>> parameter_shapes() const {
+    std::vector<std::pair<Index, Index>> shapes;
+    for (const auto& inventory : parts_.inventories)
+      shapes.emplace_back(inventory.size(), inventory.rank() * inventory.dim());
+    if (parts_.has_gains()) shapes.emplace_back(static_cast<Index>(parts_.gains.size()), 1);
+    if (parts_.layer_norm) shapes.insert(shapes.end(), 2, {1, dim_});
+    return shapes;
+  }
+
+  /// The parameters that are not frozen, to be changed in place. Copies what a mapped file or
+  /// another layer shares, the first time.
+  std::vector<Parameter<Scalar>> parameters() {
+    std::vector<Parameter<Scalar>> result;
+    const auto shapes = parameter_shapes();
+    int number = 0;
+    const auto add = [&](std::string name, auto& owner) {
+      const auto [rows, cols] = shapes[static_cast<std::size_t>(number)];
+      if (!is_frozen(number))
+        result.push_back({number, std::move(name), {owner.mutate(), rows, cols}});
+      ++number;
+    };
+    for (auto& inventory : parts_.inventories) add(detail::text("inventory.", number), inventory);
+    if (parts_.has_gains()) add("gains", parts_.gains);
+    if (parts_.layer_norm) {
+      add("layer_norm.weight", parts_.layer_norm->weight);
+      add("layer_norm.bias", parts_.layer_norm->bias);
+    }
+    return result;
+  }
+
+  /// Freezes all parameters (or thaws them): they are left out of parameters() and get no gradient.
+  void freeze(bool frozen = true) { frozen_.assign(frozen_.size(), frozen); }
+
+  /// The same for one parameter, by its place in parameter_shapes(). Throws where there is none.
+  void freeze(int number, bool frozen) {
+    detail::require(number >= 0 && static_cast<std::size_t>(number) < frozen_.size(),
+                    "no parameter ", number, " among ", frozen_.size());
+    frozen_[static_cast<std::size_t>(number)] = frozen;
+  }
+  bool is_frozen(int number) const { return frozen_.at(static_cast<std::size_t>(number)); }
+
+  /// Adds to `gradient` the gradient of sum_i <out_gradient row i, E(ids[i])> with respect to every
+  /// parameter that is not frozen. The padding row contributes nothing. `out_gradient` is
+  /// ids.size() x embedding_dim(). Throws, and adds nothing, where it has another size or an id is
+  /// no row.
+  ///
+  /// Cost a row: about 4 * R(w) * m * product multiply-adds.
+  template <IdRange Ids>
+  void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient,
+                Gradient<Scalar>& gradient) const {
+    check_batch(ids, out_gradient.rows(), out_gradient.cols(), "gradient");
+    const auto* id = std::ranges::data(ids);
+    detail::Pullback<Scalar, Order> pullback(parts_, layout_, frozen_, gradient);
+    for (Index i = 0; i < out_gradient.rows(); ++i)
+      if (!is_padding(id[i])) pullback.row(static_cast<Index>(id[i]), out_gradient.row(i));
+  }
+
+ private:
+  static constexpr Index block = 64;  // rows that pass through the basis together
+
+  using Sums = detail::WordSums<Scalar, Order>;
+
+  template <class Id>
+  bool is_padding(Id id) const noexcept {
+    return parts_.padding_idx && static_cast<Index>(id) == *parts_.padding_idx;
+  }
+
+  template <IdRange Ids>
+  void check_batch(const Ids& ids, Index rows, Index cols, const char* what) const {
+    const auto count = static_cast<Index>(std::ranges::size(ids));
+    detail::require(rows == count && cols == dim_, "an ", what, " of ", rows, " x ", cols,
+                    ", needed ", count, " x ", dim_);
+    const auto* id = std::ranges::data(ids);
+    for (Index i = 0; i < count; ++i)
+      detail::require(std::cmp_greater_equal(id[i], 0) && std::cmp_less(id[i], num_embeddings()),
+                      "id ", +id[i], " at position ", i, ", needed one of ", num_embeddings(),
+                      " rows");
+  }
+
+  /// Mean, LayerNorm and padding of finished sums.
+  template <class Id>
+  void finish(const Id* id, Index count, RowMatrixRef<Scalar> out) const {
+    const Basis<Scalar>& basis = parts_.basis;
+    if (basis.has_mean())
+      out.rowwise() +=
+          Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>>(basis.mean.data(), dim_);
+    if (parts_.layer_norm)
+      for (Index i = 0; i < count; ++i)
+        parts_.layer_norm->apply(out.data() + i * out.outerStride(), dim_);
+    if (parts_.padding_idx)
+      for (Index i = 0; i < count; ++i)
+        if (is_padding(id[i])) out.row(i).setZero();
+  }
+
+  Parts parts_;
+  kernel::Layout layout_;
+  Index dim_;
+  std::vector<bool> frozen_;
+};
+
+}  // namespace see

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "see/model/embedding.hpp"
+
+/// The equation of EntangledEmbedding written out with naive loops, and random embeddings to hold
+/// against it.
+namespace oracle {
+
+template <class Scalar>
+see::Vector<Scalar> kron(const see::Vector<Scalar>& a, const see::Vector<Scalar>& b) {
+  see::Vector<Scalar> c(a.size() * b.size());
+  for (see::Index i = 0; i < a.size(); ++i)
+    for (see::Index j = 0; j < b.size(); ++j) c[i * b.size() + j] = a[i] * b[j];
+  return c;
+}
+
+/// E(w), by the definition.
+template <class Scalar>
+see::Vector<Scalar> row(const see::EmbeddingParts<Scalar>& parts, see::Index w) {
+  using see::Index;
+  const see::Shape& shape = parts.shape;
+  const Index d = parts.embedding_dim();
+  see::Vector<Scalar> z = see::Vector<Scalar>::Zero(shape.product());
+  for (Index s = 0; s < parts.lexicon.rank(w); ++s) {
+    Index units[see::max_order];
+    parts.lexicon.units(w, s, units);
+    const Index slots = parts.lexicon.table().row_of(s);
+    const Scalar gain = parts.has_gains() ? parts.gains[std::size_t(parts.gain_number(w, s))] : 1;
+    for (Index i = 0; i < parts.rank_of_row(slots); ++i) {
+      see::Vector<Scalar> product = see::Vector<Scalar>::Ones(1);
+      for (int j = 0; j < shape.order(); ++j) {
+        const auto& inventory =
+            parts.inventories[std::size_t(parts.lexicon.table().inventory(slots, j))];
+        product = kron<Scalar>(product, inventory[units[j]].vectors().row(i).transpose());
+      }
+      z += gain * product;
+    }
+  }
+  if (!parts.word_scale.empty()) z *= parts.word_scale(w);
+  see::Vector<Scalar> y = see::Vector<Scalar>::Zero(d);
+  for (Index k = 0; k < d; ++k) {
+    if (parts.basis.has_axes())
+      for (Index p = 0; p < shape.width(); ++p)
+        y[k] += z[p] * parts.basis.axes[std::size_t(p * d + k)];
+    else
+      y[k] = z[k];
+    if (parts.basis.has_mean()) y[k] += parts.basis.mean[std::size_t(k)];
+  }
+  if (parts.layer_norm) {
+    const auto& norm = *parts.layer_norm;
+    const Scalar mean = y.mean();
+    Scalar variance = 0;
+    for (Index k = 0; k < d; ++k) variance += (y[k] - mean) * (y[k] - mean) / Scalar(d);
+    for (Index k = 0; k < d; ++k)
+      y[k] = (y[k] - mean) / std::sqrt(variance + Scalar(norm.epsilon)) *
+                 norm.weight[std::size_t(k)] +
+             norm.bias[std::size_t(k)];
+  }
+  return y;
+}
+
+template <class Scalar>
+see::Array<Scalar> normal(see::Index size, see::Random& random) {
+  std::vector<Scalar> values;
+  for (see::Index i = 0; i < size; ++i) values.push_back(Scalar(random.normal()));
+  return see::Array<Scalar>(std::move(values));
+}
+
+/// What a random embedding shall have.
+struct Setup {
+  std::vector<see::Index> dims{4, 4};
+  see::Index width = 0;
+  see::Index words = 9;
+  see::Index units = 5;
+  see::Index rank = 2;       ///< most senses of a word; ragged from 0
+  see::Index vectors = 1;    ///< m
+  bool shared = true;        ///< one inventory for equal slots; else one for each slot and sense
+  bool uniform = false;      ///< all words have `rank` senses
+  see::GainScope gains = see::GainScope::none;
+  bool word_scale = false, mean = false, axes = false, layer_norm = false;
+  std::uint64_t seed = 1;
+};
+
+template <class Scalar>
+see::EmbeddingParts<Scalar> random_parts(const Setup& setup) {
+  using see::Index;
+  see::Random random(setup.seed);
+  const int order = static_cast<int>(setup.dims.size());
+  see::EmbeddingParts<Scalar> parts;
+  parts.shape = see::Shape(setup.dims, setup.width);
+  see::SlotTable table;
+  table.order = order;
+  std::vector<Index> inventory_dims;
+  for (Index row = 0; row < (setup.shared ? 1 : setup.rank); ++row)
+    for (int j = 0; j < order; ++j) {
+      int found = -1;
+      for (std::size_t i = 0; setup.shared && i < inventory_dims.size(); ++i)
+        if (inventory_dims[i] == setup.dims[std::size_t(j)]) found = static_cast<int>(i);
+      if (found < 0) {
+        found = static_cast<int>(inventory_dims.size());
+        inventory_dims.push_back(setup.dims[std::size_t(j)]);
+        table.sizes.push_back(setup.units + found);
+      }
+      table.slots.push_back(found);
+    }
+  for (std::size_t i = 0; i < table.sizes.size(); ++i)
+    parts.inventories.push_back(see::Inventory<Scalar>::normal(
+        table.sizes[i], setup.vectors, inventory_dims[i], 0.7, random));
+  std::vector<Index> ranks, units;
+  for (Index w = 0; w < setup.words; ++w) {
+    ranks.push_back(setup.uniform ? setup.rank : Index(random.below(std::size_t(setup.rank) + 1)));
+    for (Index s = 0; s < ranks.back(); ++s)
+      for (int j = 0; j < order; ++j)
+        units.push_back(Index(random.below(
+            std::size_t(table.sizes[std::size_t(table.inventory(table.row_of(s), j))]))));
+  }
+  parts.lexicon = see::Lexicon(table, ranks, units);
+  parts.gain_scope = setup.gains;
+  Index gains = 0;
+  if (setup.gains == see::GainScope::sense) gains = parts.lexicon.senses();
+  if (setup.gains == see::GainScope::term)
+    for (const Index rank : ranks) gains = std::max(gains, rank);
+  parts.gains = normal<Scalar>(gains, random);
+  if (setup.word_scale) {
+    std::vector<unsigned> index;
+    for (Index w = 0; w < setup.words; ++w) index.push_back(unsigned(random.below(4)));
+    parts.word_scale = {normal<Scalar>(4, random),
+                        see::PackedArray(std::span<const unsigned>(index), 2)};
+  }
+  const Index d = setup.axes ? parts.shape.width() + 3 : parts.shape.width();
+  if (setup.axes) parts.basis.axes = normal<Scalar>(parts.shape.width() * d, random);
+  if (setup.mean) parts.basis.mean = normal<Scalar>(d, random);
+  if (setup.layer_norm)
+    parts.layer_norm = see::LayerNorm<Scalar>{normal<Scalar>(d, random), normal<Scalar>(d, random)};
+  return parts;
+}
+
+/// Setups that between them use every part, for orders 1 to 5.
+inline std::vector<Setup> setups() {
+  using see::GainScope;
+  return {
+      {.dims = {7}, .rank = 1, .uniform = true},
+      {.dims = {7}, .width = 5, .rank = 3, .vectors = 2, .gains = GainScope::sense},
+      {.dims = {10, 10}, .rank = 3, .uniform = true, .gains = GainScope::term},
+      {.dims = {3, 5}, .width = 13, .rank = 3, .vectors = 2, .mean = true},
+      {.dims = {15, 20}, .rank = 4, .shared = false, .gains = GainScope::term},
+      {.dims = {4, 4}, .rank = 3, .uniform = true, .gains = GainScope::term, .word_scale = true,
+       .mean = true, .axes = true},
+      {.dims = {8, 8, 8}, .rank = 1, .vectors = 7, .uniform = true},
+      {.dims = {2, 3, 4}, .width = 21, .rank = 4, .vectors = 2, .gains = GainScope::sense,
+       .layer_norm = true},
+      {.dims = {3, 3, 3}, .rank = 3, .shared = false, .word_scale = true, .axes = true,
+       .layer_norm = true},
+      {.dims = {3, 4, 3, 4}, .width = 100, .rank = 2, .vectors = 3, .gains = GainScope::sense},
+      {.dims = {2, 2, 3, 2, 2}, .rank = 2, .gains = GainScope::sense},
+      {.dims = {1, 1, 1}, .rank = 2, .gains = GainScope::sense},
+      {.dims = {33, 17}, .words = 70, .units = 40, .rank = 5, .vectors = 1},
+  };
+}
+
+}  // namespace oracle
