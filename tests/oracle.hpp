@@ -55,9 +55,9 @@ see::Vector<Scalar> row(const see::EmbeddingParts<Scalar>& parts, see::Index w) 
     Scalar variance = 0;
     for (Index k = 0; k < d; ++k) variance += (y[k] - mean) * (y[k] - mean) / Scalar(d);
     for (Index k = 0; k < d; ++k)
-      y[k] = (y[k] - mean) / std::sqrt(variance + Scalar(norm.epsilon)) *
-                 norm.weight[std::size_t(k)] +
-             norm.bias[std::size_t(k)];
+      y[k] =
+          (y[k] - mean) / std::sqrt(variance + Scalar(norm.epsilon)) * norm.weight[std::size_t(k)] +
+          norm.bias[std::size_t(k)];
   }
   return y;
 }
@@ -75,10 +75,10 @@ struct Setup {
   see::Index width = 0;
   see::Index words = 9;
   see::Index units = 5;
-  see::Index rank = 2;       ///< most senses of a word; ragged from 0
-  see::Index vectors = 1;    ///< m
-  bool shared = true;        ///< one inventory for equal slots; else one for each slot and sense
-  bool uniform = false;      ///< all words have `rank` senses
+  see::Index rank = 2;     ///< most senses of a word; ragged from 0
+  see::Index vectors = 1;  ///< m
+  bool shared = true;      ///< one inventory for equal slots; else one for each slot and sense
+  bool uniform = false;    ///< all words have `rank` senses
   see::GainScope gains = see::GainScope::none;
   bool word_scale = false, mean = false, axes = false, layer_norm = false;
   std::uint64_t seed = 1;
@@ -107,8 +107,8 @@ see::EmbeddingParts<Scalar> random_parts(const Setup& setup) {
       table.slots.push_back(found);
     }
   for (std::size_t i = 0; i < table.sizes.size(); ++i)
-    parts.inventories.push_back(see::Inventory<Scalar>::normal(
-        table.sizes[i], setup.vectors, inventory_dims[i], 0.7, random));
+    parts.inventories.push_back(see::Inventory<Scalar>::normal(table.sizes[i], setup.vectors,
+                                                               inventory_dims[i], 0.7, random));
   std::vector<Index> ranks, units;
   for (Index w = 0; w < setup.words; ++w) {
     ranks.push_back(setup.uniform ? setup.rank : Index(random.below(std::size_t(setup.rank) + 1)));
@@ -147,12 +147,25 @@ inline std::vector<Setup> setups() {
       {.dims = {10, 10}, .rank = 3, .uniform = true, .gains = GainScope::term},
       {.dims = {3, 5}, .width = 13, .rank = 3, .vectors = 2, .mean = true},
       {.dims = {15, 20}, .rank = 4, .shared = false, .gains = GainScope::term},
-      {.dims = {4, 4}, .rank = 3, .uniform = true, .gains = GainScope::term, .word_scale = true,
-       .mean = true, .axes = true},
+      {.dims = {4, 4},
+       .rank = 3,
+       .uniform = true,
+       .gains = GainScope::term,
+       .word_scale = true,
+       .mean = true,
+       .axes = true},
       {.dims = {8, 8, 8}, .rank = 1, .vectors = 7, .uniform = true},
-      {.dims = {2, 3, 4}, .width = 21, .rank = 4, .vectors = 2, .gains = GainScope::sense,
+      {.dims = {2, 3, 4},
+       .width = 21,
+       .rank = 4,
+       .vectors = 2,
+       .gains = GainScope::sense,
        .layer_norm = true},
-      {.dims = {3, 3, 3}, .rank = 3, .shared = false, .word_scale = true, .axes = true,
+      {.dims = {3, 3, 3},
+       .rank = 3,
+       .shared = false,
+       .word_scale = true,
+       .axes = true,
        .layer_norm = true},
       {.dims = {3, 4, 3, 4}, .width = 100, .rank = 2, .vectors = 3, .gains = GainScope::sense},
       {.dims = {2, 2, 3, 2, 2}, .rank = 2, .gains = GainScope::sense},

@@ -60,11 +60,20 @@ TEST_CASE("forward agrees with the definition, for dynamic and static order", "[
     INFO("order " << setup.dims.size() << ", rank " << setup.rank);
     check_static<Eigen::Dynamic>(setup);
     switch (setup.dims.size()) {
-      case 1: check_static<1>(setup); break;
-      case 2: check_static<2>(setup); break;
-      case 3: check_static<3>(setup); break;
-      case 4: check_static<4>(setup); break;
-      default: break;
+      case 1:
+        check_static<1>(setup);
+        break;
+      case 2:
+        check_static<2>(setup);
+        break;
+      case 3:
+        check_static<3>(setup);
+        break;
+      case 4:
+        check_static<4>(setup);
+        break;
+      default:
+        break;
     }
   }
 }
@@ -116,9 +125,12 @@ TEST_CASE("forward_tangent is the adjoint of backward", "[embedding]") {
     layer.backward(ids, weights, gradient);
     double along = 0;
     for (std::size_t i = 0; i < directions.size(); ++i)
-      along += gradient[int(i)].to_dense().cwiseProduct(
-          see::ConstRowMatrixMap<double>(directions[i].values().data(), directions[i].size(),
-                                         directions[i].rank() * directions[i].dim())).sum();
+      along += gradient[int(i)]
+                   .to_dense()
+                   .cwiseProduct(see::ConstRowMatrixMap<double>(
+                       directions[i].values().data(), directions[i].size(),
+                       directions[i].rank() * directions[i].dim()))
+                   .sum();
     for (std::size_t i = 0; i < gains.size(); ++i)
       along += gains[i] * gradient[int(directions.size())].to_dense()(Index(i), 0);
     const double expected = tangent.cwiseProduct(weights).sum();
@@ -130,7 +142,8 @@ TEST_CASE("Kronecker products mix with matrices: (A (x) B)(a (x) b) = Aa (x) Bb"
   see::Random random(11);
   see::EmbeddingParts<double> parts;
   parts.shape = see::Shape({3, 4});
-  parts.lexicon = see::LexiconBuilder(see::SlotTable::per_slot({1, 1})).word().sense({0, 0}).finish();
+  parts.lexicon =
+      see::LexiconBuilder(see::SlotTable::per_slot({1, 1})).word().sense({0, 0}).finish();
   parts.inventories = {see::Inventory<double>::normal(1, 1, 3, 1, random),
                        see::Inventory<double>::normal(1, 1, 4, 1, random)};
   const auto mixed = random_rows(3, 3, 1);
@@ -213,8 +226,7 @@ TEST_CASE("bad ids and sizes are refused and nothing is written", "[embedding]")
                     "id 9 at position 1, needed one of 9 rows");
   CHECK_THROWS_AS(layer.forward(std::vector<int>{-1, 0}, out), see::Error);
   CHECK_THROWS_AS(layer.forward(std::vector<std::uint64_t>{0, ~0ULL}, out), see::Error);
-  CHECK_THROWS_WITH(layer.forward(std::vector<int>{0}, out),
-                    "an output of 2 x 16, needed 1 x 16");
+  CHECK_THROWS_WITH(layer.forward(std::vector<int>{0}, out), "an output of 2 x 16, needed 1 x 16");
   CHECK((out.array() == 4).all());
   see::Gradient<float> gradient(layer);
   CHECK_THROWS_AS(layer.backward(std::vector<int>{0, 9}, out, gradient), see::Error);

@@ -28,7 +28,8 @@ constexpr std::size_t packed_bytes(std::uint64_t bits) {
 /// The field of `bits` <= 32 bits at bit `position`. Bit p of the sequence is bit p % 8 of byte
 /// p / 8 (least significant first), and the first bit of a field is its least significant one.
 /// At least 8 bytes from byte position / 8 on must be readable (packed_padding sees to it).
-inline std::uint32_t read_bits(const std::uint8_t* bytes, std::uint64_t position, int bits) noexcept {
+inline std::uint32_t read_bits(const std::uint8_t* bytes, std::uint64_t position,
+                               int bits) noexcept {
   std::uint64_t word;
   bytes += position >> 3;
   if constexpr (std::endian::native == std::endian::little) {

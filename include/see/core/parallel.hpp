@@ -14,7 +14,8 @@ namespace see {
 /// Runs task(0) ... task(count - 1), in any order and perhaps at once, and returns when all have
 /// ended. Any callable of this form serves, so a program can lend its own thread pool. An executor
 /// must let the first exception of a task reach its caller.
-using Executor = std::function<void(std::size_t count, const std::function<void(std::size_t)>& task)>;
+using Executor =
+    std::function<void(std::size_t count, const std::function<void(std::size_t)>& task)>;
 
 /// Runs the tasks one after another in the calling thread.
 inline Executor serial() {

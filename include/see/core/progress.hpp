@@ -12,7 +12,8 @@ struct Progress {
   double relative_error = 0;  ///< sum |x-y|^2 / sum |x|^2 so far; NaN where not known yet
 };
 
-/// Called from the thread that started the job; returning false ends the job early with what it has.
+/// Called from the thread that started the job; returning false ends the job early with what it
+/// has.
 using ProgressCallback = std::function<bool(const Progress&)>;
 
 /// How a fit ended.
@@ -20,9 +21,12 @@ enum class FitStatus { converged, iteration_limit, cancelled };
 
 inline std::string_view to_string(FitStatus status) {
   switch (status) {
-    case FitStatus::converged: return "converged";
-    case FitStatus::iteration_limit: return "iteration limit";
-    case FitStatus::cancelled: return "cancelled";
+    case FitStatus::converged:
+      return "converged";
+    case FitStatus::iteration_limit:
+      return "iteration limit";
+    case FitStatus::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }

@@ -21,7 +21,8 @@ class Table {
   Table(Vocabulary words, Array<float> values, Index rows, Index dim)
       : words_(std::move(words)), values_(std::move(values)), rows_(rows), dim_(dim) {
     detail::require(rows >= 0 && dim >= 0 && static_cast<Index>(values_.size()) == rows * dim,
-                    "a table of ", rows, " x ", dim, " needs as many numbers, not ", values_.size());
+                    "a table of ", rows, " x ", dim, " needs as many numbers, not ",
+                    values_.size());
     detail::require(words_.empty() || words_.size() == rows, "a table of ", rows,
                     " rows needs as many words, not ", words_.size());
   }

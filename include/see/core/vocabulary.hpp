@@ -15,8 +15,8 @@
 
 namespace see {
 
-/// The words of a table in row order. A word is a sequence of bytes: any byte may occur, no encoding
-/// is assumed. An empty vocabulary goes with a table whose rows have no names.
+/// The words of a table in row order. A word is a sequence of bytes: any byte may occur, no
+/// encoding is assumed. An empty vocabulary goes with a table whose rows have no names.
 ///
 /// Invariant: offsets() has size() + 1 non-decreasing entries from 0 to blob().size(); it is empty
 /// where size() is 0. Copies share all storage.
@@ -24,7 +24,8 @@ class Vocabulary {
  public:
   Vocabulary() = default;
 
-  /// Word i is the bytes offsets[i] to offsets[i+1] - 1 of the blob. Throws where the invariant fails.
+  /// Word i is the bytes offsets[i] to offsets[i+1] - 1 of the blob. Throws where the invariant
+  /// fails.
   Vocabulary(Array<char> blob, Array<std::int64_t> offsets)
       : blob_(std::move(blob)), offsets_(std::move(offsets)), ids_(std::make_shared<Ids>()) {
     if (offsets_.empty()) {
@@ -51,9 +52,9 @@ class Vocabulary {
       blob.insert(blob.end(), bytes.begin(), bytes.end());
       offsets.push_back(static_cast<std::int64_t>(blob.size()));
     }
-    return offsets.size() == 1 ? Vocabulary()
-                               : Vocabulary(Array<char>(std::move(blob)),
-                                            Array<std::int64_t>(std::move(offsets)));
+    return offsets.size() == 1
+               ? Vocabulary()
+               : Vocabulary(Array<char>(std::move(blob)), Array<std::int64_t>(std::move(offsets)));
   }
 
   Index size() const noexcept {

@@ -7,16 +7,12 @@
 #include <vector>
 
 #include "see/core/types.hpp"
+#include "see/kernel/packet.hpp"
 
 /// The arithmetic of sums of product states, on raw pointers. Nothing here checks its arguments.
 namespace see::kernel {
 
 inline constexpr int max_factors = 8;
-
-/// Numbers of Scalar in the widest register that Eigen uses under the flags in force.
-template <class Scalar>
-inline constexpr Index lanes = std::max<Index>(1, Index{EIGEN_MAX_STATIC_ALIGN_BYTES} /
-                                                      static_cast<Index>(sizeof(Scalar)));
 
 /// One product state gain * f_1 (x) ... (x) f_o: where its factors lie, and the gain.
 template <class Scalar>
@@ -83,16 +79,12 @@ T* at_least(std::vector<T>& buffer, Index size) {
   return buffer.data();
 }
 
-template <class Scalar, Index Width>
-using Lane = Eigen::Array<Scalar, static_cast<int>(Width), 1>;
-
 /// out[0 .. n) = scale * in[0 .. n), whole registers at a time: reads and writes up to lanes - 1
 /// numbers past the end.
 template <class Scalar>
 inline void scale_padded(Scalar scale, const Scalar* in, Index n, Scalar* out) {
-  using L = Lane<Scalar, lanes<Scalar>>;
-  for (Index k = 0; k < n; k += lanes<Scalar>)
-    Eigen::Map<L>(out + k) = scale * Eigen::Map<const L>(in + k);
+  const Packet<Scalar> factor = broadcast(scale);
+  for (Index k = 0; k < n; k += lanes<Scalar>) store(out + k, multiply(factor, load(in + k)));
 }
 
 /// out = gain * factors[0] (x) ... (x) factors[count - 1], of `length` numbers; up to lanes - 1
@@ -105,7 +97,7 @@ inline void kron_chain(const Scalar* const* factors, const Index* dims, int coun
   Scalar* next = chain + length + lanes<Scalar>;
   Index n = dims[count - 1];
   std::memcpy(now, factors[count - 1], static_cast<std::size_t>(n) * sizeof(Scalar));
-  Eigen::Map<Lane<Scalar, lanes<Scalar>>>(now + n).setZero();
+  store(now + n, broadcast(Scalar(0)));
   for (int j = count - 2; j >= 0; --j) {
     Scalar* to = j == 0 ? out : next;
     const Scalar scale = j == 0 ? gain : Scalar(1);
@@ -121,14 +113,20 @@ inline void kron_chain(const Scalar* const* factors, const Index* dims, int coun
 template <class Scalar, int Rows, int Packets>
 inline void outer_sum_tile(const Scalar* const* prefix, Index row, const Scalar* suffix,
                            Index stride, Index terms, Scalar* out) {
-  using L = Lane<Scalar, Packets * lanes<Scalar>>;
-  L sum[Rows];
-  for (int r = 0; r < Rows; ++r) sum[r].setZero();
+  Packet<Scalar> sum[Rows][Packets];
+  for (int r = 0; r < Rows; ++r)
+    for (int k = 0; k < Packets; ++k) sum[r][k] = broadcast(Scalar(0));
   for (Index t = 0; t < terms; ++t) {
-    const L right = Eigen::Map<const L>(suffix + t * stride);
-    for (int r = 0; r < Rows; ++r) sum[r] += prefix[t][row + r] * right;
+    Packet<Scalar> right[Packets];
+    for (int k = 0; k < Packets; ++k) right[k] = load(suffix + t * stride + k * lanes<Scalar>);
+    for (int r = 0; r < Rows; ++r) {
+      const Packet<Scalar> left = broadcast(prefix[t][row + r]);
+      for (int k = 0; k < Packets; ++k) sum[r][k] = multiply_add(left, right[k], sum[r][k]);
+    }
   }
-  for (int r = 0; r < Rows; ++r) Eigen::Map<L>(out + r * stride) = sum[r];
+  for (int r = 0; r < Rows; ++r)
+    for (int k = 0; k < Packets; ++k)
+      store(out + r * stride + k * lanes<Scalar>, sum[r][k]);
 }
 
 template <class Scalar, int Rows>

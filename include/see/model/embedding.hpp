@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "see/core/array.hpp"
+#include "see/core/ids.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/kron.hpp"
@@ -20,11 +21,6 @@
 #include "see/model/word_sums.hpp"
 
 namespace see {
-
-/// Row numbers in contiguous memory, of any integer type.
-template <class Ids>
-concept IdRange = std::ranges::contiguous_range<const Ids> && std::ranges::sized_range<const Ids> &&
-    std::integral<std::ranges::range_value_t<const Ids>>;
 
 /// An embedding layer whose rows are sums of product states (word2ket, arXiv 1911.04975; MorphTE,
 /// arXiv 2210.15379; SEE, arXiv 2412.12204):
@@ -81,7 +77,7 @@ class EntangledEmbedding {
   /// batches of the same size allocate nothing.
   template <IdRange Ids>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
-    check_batch(ids, out.rows(), out.cols(), "output");
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
     forward_unchecked(ids, out);
   }
 
@@ -195,7 +191,8 @@ class EntangledEmbedding {
   template <IdRange Ids>
   void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient,
                 Gradient<Scalar>& gradient) const {
-    check_batch(ids, out_gradient.rows(), out_gradient.cols(), "gradient");
+    detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
+                        "a gradient");
     const auto* id = std::ranges::data(ids);
     detail::Pullback<Scalar, Order> pullback(parts_, layout_, frozen_, gradient);
     for (Index i = 0; i < out_gradient.rows(); ++i)
@@ -210,18 +207,6 @@ class EntangledEmbedding {
   template <class Id>
   bool is_padding(Id id) const noexcept {
     return parts_.padding_idx && static_cast<Index>(id) == *parts_.padding_idx;
-  }
-
-  template <IdRange Ids>
-  void check_batch(const Ids& ids, Index rows, Index cols, const char* what) const {
-    const auto count = static_cast<Index>(std::ranges::size(ids));
-    detail::require(rows == count && cols == dim_, "an ", what, " of ", rows, " x ", cols,
-                    ", needed ", count, " x ", dim_);
-    const auto* id = std::ranges::data(ids);
-    for (Index i = 0; i < count; ++i)
-      detail::require(std::cmp_greater_equal(id[i], 0) && std::cmp_less(id[i], num_embeddings()),
-                      "id ", +id[i], " at position ", i, ", needed one of ", num_embeddings(),
-                      " rows");
   }
 
   /// Mean, LayerNorm and padding of finished sums.

@@ -1,0 +1,202 @@
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "see/core/ids.hpp"
+#include "see/core/types.hpp"
+#include "see/error.hpp"
+#include "see/nn/layer.hpp"
+
+namespace see {
+
+enum class BagMode { sum, mean, max };
+
+/// Reduces bags of rows to one row each without holding the rows, as torch::nn::EmbeddingBag: bag b
+/// is the ids from offsets[b] up to offsets[b + 1] (the last one up to the end). The layer's
+/// padding row is left out of every bag; a bag of nothing else is zero.
+///
+///     sum_i w_i E(id_i)    or    mean of E(id_i)    or    entry-wise maximum of E(id_i)
+///
+/// Weights w (one a id, default 1) go with BagMode::sum alone.
+template <EmbeddingLayer Layer>
+class EmbeddingBag {
+ public:
+  using Scalar = typename Layer::Scalar;
+  using Weights = std::span<const Scalar>;
+
+  explicit EmbeddingBag(Layer layer, BagMode mode = BagMode::mean)
+      : layer_(std::move(layer)), mode_(mode) {}
+
+  Layer& layer() noexcept { return layer_; }
+  const Layer& layer() const noexcept { return layer_; }
+  BagMode mode() const noexcept { return mode_; }
+
+  /// Row b of `out` becomes the reduction of bag b. Throws, and writes nothing, unless `out` is
+  /// offsets.size() x embedding_dim(), every id is a row, the offsets start at 0, do not decrease
+  /// and end at ids.size() or before, and weights are as many as ids (or none) and the mode is sum.
+  ///
+  /// Cost: that of looking up ids.size() rows; memory: 64 rows.
+  template <IdRange Ids, IdRange Offsets>
+  void forward(const Ids& ids, const Offsets& offsets, RowMatrixRef<Scalar> out,
+               Weights weights = {}) const {
+    check(ids, offsets, out.rows(), out.cols(), weights, "an output");
+    const std::vector<Index> count = bag_sizes(ids, offsets);
+    out.setZero();
+    std::vector<bool> begun(count.size(), false);
+    for_rows(ids, offsets, [&](Index i, Index bag, const auto& row) {
+      const auto b = static_cast<std::size_t>(bag);
+      if (mode_ == BagMode::max)
+        out.row(bag) = begun[b] ? out.row(bag).cwiseMax(row).eval() : row.eval();
+      else
+        out.row(bag) += factor(weights, i, count[b]) * row;
+      begun[b] = true;
+    });
+  }
+
+  template <IdRange Ids, IdRange Offsets>
+  RowMatrix<Scalar> forward(const Ids& ids, const Offsets& offsets, Weights weights = {}) const {
+    RowMatrix<Scalar> out(static_cast<Index>(std::ranges::size(offsets)), layer_.embedding_dim());
+    forward(ids, offsets, out, weights);
+    return out;
+  }
+
+  /// Adds the gradient of <out_gradient, forward(ids, offsets, weights)> to `gradient`; writes that
+  /// of weight i to weight_gradient[i] where that is not empty. For the maximum an entry's gradient
+  /// goes to the first row that attains it. Throws as forward() does, and where weight_gradient has
+  /// another size than ids.
+  template <IdRange Ids, IdRange Offsets>
+  void backward(const Ids& ids, const Offsets& offsets, ConstRowMatrixRef<Scalar> out_gradient,
+                Gradient<Scalar>& gradient, Weights weights = {},
+                std::span<Scalar> weight_gradient = {}) const {
+    check(ids, offsets, out_gradient.rows(), out_gradient.cols(), weights, "a gradient");
+    const auto total = static_cast<Index>(std::ranges::size(ids));
+    detail::require(weight_gradient.empty() || static_cast<Index>(weight_gradient.size()) == total,
+                    "a weight gradient of ", weight_gradient.size(), ", needed ", total);
+    const std::vector<Index> count = bag_sizes(ids, offsets);
+    std::fill(weight_gradient.begin(), weight_gradient.end(), Scalar(0));
+    RowMatrix<Scalar> best;
+    RowMatrix<Index> winner;
+    if (mode_ == BagMode::max) {
+      best.resize(out_gradient.rows(), out_gradient.cols());
+      winner = RowMatrix<Index>::Constant(out_gradient.rows(), out_gradient.cols(), -1);
+    }
+    if (mode_ == BagMode::max || !weight_gradient.empty())
+      for_rows(ids, offsets, [&](Index i, Index bag, const auto& row) {
+        if (!weight_gradient.empty())
+          weight_gradient[static_cast<std::size_t>(i)] = row.dot(out_gradient.row(bag));
+        if (mode_ == BagMode::max)
+          for (Index k = 0; k < row.size(); ++k)
+            if (winner(bag, k) < 0 || row[k] > best(bag, k)) {
+              winner(bag, k) = i;
+              best(bag, k) = row[k];
+            }
+      });
+    RowMatrix<Scalar> rows(std::min(block, total), out_gradient.cols());
+    const auto* id = std::ranges::data(ids);
+    for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
+      for (std::size_t k = 0; k < bags.size(); ++k) {
+        const Index bag = bags[k], i = first + static_cast<Index>(k);
+        auto row = rows.row(static_cast<Index>(k));
+        if (mode_ == BagMode::max)
+          row = (winner.row(bag).array() == i)
+                    .select(out_gradient.row(bag).array(), Scalar(0))
+                    .matrix();
+        else
+          row = factor(weights, i, count[static_cast<std::size_t>(bag)]) * out_gradient.row(bag);
+      }
+      layer_.backward(std::span(id + first, bags.size()),
+                      rows.topRows(static_cast<Index>(bags.size())), gradient);
+    });
+  }
+
+ private:
+  static constexpr Index block = 64;
+
+  Scalar factor(Weights weights, Index i, Index count) const {
+    if (mode_ == BagMode::mean) return Scalar(1) / static_cast<Scalar>(count);
+    return weights.empty() ? Scalar(1) : weights[static_cast<std::size_t>(i)];
+  }
+
+  template <IdRange Ids, IdRange Offsets>
+  void check(const Ids& ids, const Offsets& offsets, Index rows, Index cols, Weights weights,
+             const char* what) const {
+    const auto total = static_cast<Index>(std::ranges::size(ids));
+    const auto bags = static_cast<Index>(std::ranges::size(offsets));
+    detail::check_batch(ids, layer_.num_embeddings(), total, layer_.embedding_dim(),
+                        layer_.embedding_dim(), what);
+    detail::require(rows == bags && cols == layer_.embedding_dim(), what, " of ", rows, " x ", cols,
+                    ", needed ", bags, " x ", layer_.embedding_dim());
+    detail::require(bags > 0 || total == 0, total, " ids in no bag, needed at least one offset");
+    const auto* offset = std::ranges::data(offsets);
+    for (Index b = 0; b < bags; ++b) {
+      const Index low = b == 0 ? 0 : static_cast<Index>(offset[b - 1]);
+      const Index high = b == 0 ? 0 : total;
+      detail::require(
+          std::cmp_greater_equal(offset[b], low) && std::cmp_less_equal(offset[b], high), "offset ",
+          +offset[b], " of bag ", b, ", needed ", low, " to ", high);
+    }
+    detail::require(
+        weights.empty() || (mode_ == BagMode::sum && std::cmp_equal(weights.size(), total)),
+        weights.size(), " weights, needed ", total, " and the mode sum");
+  }
+
+  /// Ids of each bag that are not padding.
+  template <IdRange Ids, IdRange Offsets>
+  std::vector<Index> bag_sizes(const Ids& ids, const Offsets& offsets) const {
+    std::vector<Index> count(std::ranges::size(offsets), 0);
+    const auto* id = std::ranges::data(ids);
+    for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
+      for (std::size_t k = 0; k < bags.size(); ++k)
+        if (!is_padding(id[first + static_cast<Index>(k)]))
+          ++count[static_cast<std::size_t>(bags[k])];
+    });
+    return count;
+  }
+
+  template <class Id>
+  bool is_padding(Id id) const {
+    return layer_.padding_idx() == std::optional(static_cast<Index>(id));
+  }
+
+  /// Calls body(first, bags) for consecutive blocks of ids; bags[k] is the bag of id first + k.
+  template <IdRange Ids, IdRange Offsets, class Body>
+  void for_blocks(const Ids& ids, const Offsets& offsets, const Body& body) const {
+    const auto total = static_cast<Index>(std::ranges::size(ids));
+    const auto last_bag = static_cast<Index>(std::ranges::size(offsets)) - 1;
+    const auto* offset = std::ranges::data(offsets);
+    Index bags[block];
+    for (Index first = 0, bag = 0; first < total; first += block) {
+      const Index rows = std::min(block, total - first);
+      for (Index k = 0; k < rows; ++k) {
+        while (bag < last_bag && std::cmp_less_equal(offset[bag + 1], first + k)) ++bag;
+        bags[k] = bag;
+      }
+      body(first, std::span<const Index>(bags, static_cast<std::size_t>(rows)));
+    }
+  }
+
+  /// Calls body(i, bag, row) for every id that is not padding, in order.
+  template <IdRange Ids, IdRange Offsets, class Body>
+  void for_rows(const Ids& ids, const Offsets& offsets, const Body& body) const {
+    const auto* id = std::ranges::data(ids);
+    RowMatrix<Scalar> rows(block, layer_.embedding_dim());
+    for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
+      layer_.forward(std::span(id + first, bags.size()),
+                     rows.topRows(static_cast<Index>(bags.size())));
+      for (std::size_t k = 0; k < bags.size(); ++k) {
+        const Index i = first + static_cast<Index>(k);
+        if (!is_padding(id[i])) body(i, bags[k], rows.row(static_cast<Index>(k)));
+      }
+    });
+  }
+
+  Layer layer_;
+  BagMode mode_;
+};
+
+}  // namespace see

@@ -1,0 +1,239 @@
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "oracle.hpp"
+#include "see/model/embedding.hpp"
+#include "see/nn/bag.hpp"
+#include "see/nn/dense.hpp"
+#include "see/nn/layer.hpp"
+#include "see/nn/optimizer.hpp"
+
+using see::BagMode;
+using see::DenseEmbedding;
+using see::EmbeddingBag;
+using see::EntangledEmbedding;
+using see::Index;
+using see::RowMatrix;
+
+static_assert(see::EmbeddingLayer<EntangledEmbedding<float>>);
+static_assert(see::EmbeddingLayer<EntangledEmbedding<double, 3>>);
+static_assert(see::EmbeddingLayer<DenseEmbedding<float>>);
+static_assert(see::EmbeddingLayer<DenseEmbedding<double>>);
+
+namespace {
+
+const std::vector<int> ids{3, 1, 4, 1, 5, 8, 2, 6, 5, 3, 5, 8};
+const std::vector<long> offsets{0, 2, 2, 3, 8, 12};  // bags of 2, 0, 1, 5, 4 and 0 ids
+
+EntangledEmbedding<double> entangled(std::optional<Index> padding = {}) {
+  auto parts = oracle::random_parts<double>({.rank = 3, .gains = see::GainScope::sense});
+  parts.padding_idx = padding;
+  return EntangledEmbedding<double>(parts);
+}
+
+DenseEmbedding<double> dense(std::optional<Index> padding = {}) {
+  see::Random random(4);
+  return DenseEmbedding<double>(9, 16, random, padding);
+}
+
+/// A bag by its definition.
+template <class Layer>
+RowMatrix<double> reduce(const Layer& layer, BagMode mode, const std::vector<double>& weights) {
+  const RowMatrix<double> table = layer.to_dense();
+  RowMatrix<double> out = RowMatrix<double>::Zero(Index(offsets.size()), table.cols());
+  for (std::size_t b = 0; b < offsets.size(); ++b) {
+    const auto end = b + 1 < offsets.size() ? offsets[b + 1] : long(ids.size());
+    int count = 0;
+    for (long i = offsets[b]; i < end; ++i) {
+      if (layer.padding_idx() == Index(ids[std::size_t(i)])) continue;
+      const auto row = table.row(ids[std::size_t(i)]);
+      if (mode == BagMode::max)
+        out.row(Index(b)) = count == 0 ? row : out.row(Index(b)).cwiseMax(row).eval();
+      else
+        out.row(Index(b)) += (weights.empty() ? 1 : weights[std::size_t(i)]) * row;
+      ++count;
+    }
+    if (mode == BagMode::mean && count > 0) out.row(Index(b)) /= count;
+  }
+  return out;
+}
+
+RowMatrix<double> random_rows(Index rows, Index cols) {
+  see::Random random(21);
+  return RowMatrix<double>::NullaryExpr(rows, cols, [&](Index, Index) { return random.normal(); });
+}
+
+template <class Layer>
+void check_bag(Layer layer, BagMode mode, std::vector<double> weights) {
+  EmbeddingBag bag(std::move(layer), mode);
+  const RowMatrix<double> out = bag.forward(ids, offsets, weights);
+  CHECK((out - reduce(bag.layer(), mode, weights)).norm() <= 1e-13 * (1 + out.norm()));
+
+  const auto target = random_rows(out.rows(), out.cols());
+  const auto objective = [&] {
+    return bag.forward(ids, offsets, weights).cwiseProduct(target).sum();
+  };
+  see::Gradient<double> gradient(bag.layer());
+  std::vector<double> weight_gradient(weights.size(), 99);
+  bag.backward(ids, offsets, target, gradient, weights, weight_gradient);
+  const auto difference = [&](double& value) {
+    const double kept = value, step = 1e-6;
+    value = kept + step;
+    const double above = objective();
+    value = kept - step;
+    const double below = objective();
+    value = kept;
+    return (above - below) / (2 * step);
+  };
+  for (auto& parameter : bag.layer().parameters()) {
+    const RowMatrix<double> got = gradient[parameter.number].to_dense();
+    for (Index i = 0; i < parameter.values.size(); i += 3) {
+      const double expected = difference(parameter.values.data()[i]);
+      CHECK(std::abs(got.data()[i] - expected) <= 1e-6 * (1 + std::abs(expected)));
+    }
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    CHECK(weight_gradient[i] == Approx(difference(weights[i])).margin(1e-7));
+}
+
+}  // namespace
+
+TEST_CASE("bags reduce by their definition, and backward by finite differences", "[bag]") {
+  const std::vector<double> weights{1, -2, 0.5, 3, 0, 1, 1, 2, -1, 0.25, 4, 1};
+  for (const auto padding : {std::optional<Index>{}, std::optional<Index>{5}})
+    for (const BagMode mode : {BagMode::sum, BagMode::mean, BagMode::max}) {
+      INFO("mode " << int(mode));
+      check_bag(entangled(padding), mode, {});
+      check_bag(dense(padding), mode, {});
+    }
+  check_bag(entangled(), BagMode::sum, weights);
+  check_bag(dense(), BagMode::sum, weights);
+}
+
+TEST_CASE("a bag longer than a block is reduced whole", "[bag]") {
+  const EmbeddingBag bag(dense(), BagMode::mean);
+  std::vector<int> many;
+  for (int i = 0; i < 1000; ++i) many.push_back(i % 9);
+  const RowMatrix<double> out = bag.forward(many, std::vector<int>{0, 990});
+  CHECK((out.row(0) - bag.layer().to_dense().colwise().mean()).norm() <= 1e-13);
+}
+
+TEST_CASE("bad bags are refused", "[bag]") {
+  const EmbeddingBag bag(dense(), BagMode::mean);
+  const EmbeddingBag sum(dense(), BagMode::sum);
+  using V = std::vector<int>;
+  CHECK_THROWS_AS(bag.forward(V{0, 9}, V{0}), see::Error);
+  CHECK_THROWS_WITH(bag.forward(V{0, 1}, V{1}), "offset 1 of bag 0, needed 0 to 0");
+  CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0, 2, 1}), see::Error);
+  CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0, 3}), see::Error);
+  CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0, -1}), see::Error);
+  CHECK_THROWS_AS(bag.forward(V{0, 1}, V{}), see::Error);
+  CHECK_NOTHROW(bag.forward(V{}, V{}));
+  const std::vector<double> weights{1, 2};
+  CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0}, weights), see::Error);
+  CHECK_THROWS_AS(sum.forward(V{0, 1, 2}, V{0}, weights), see::Error);
+  RowMatrix<double> out(2, 16);
+  CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0}, out), see::Error);
+  see::Gradient<double> gradient(sum.layer());
+  std::vector<double> weight_gradient(3);
+  CHECK_THROWS_AS(sum.backward(V{0, 1}, V{0}, out.topRows(1), gradient, weights, weight_gradient),
+                  see::Error);
+  CHECK_THROWS_AS(sum.backward(V{0, 1}, V{0}, out, gradient), see::Error);
+}
+
+TEST_CASE("a dense layer looks its table up", "[layer]") {
+  const see::Table table(see::Vocabulary(), see::Array<float>{1, 2, 3, 4, 5, 6}, 3, 2);
+  auto layer = DenseEmbedding<float>::from_pretrained(table, true, -1);
+  CHECK(layer.weight().data() == table.values().data());
+  CHECK(layer.parameters().empty());
+  CHECK(layer.is_frozen());
+  const RowMatrix<float> rows = layer.forward(std::vector<int>{1, 2});
+  CHECK(rows(0, 1) == 4);
+  CHECK(rows.row(1).isZero(0));
+  CHECK(layer.to_dense().row(2).isZero(0));
+  CHECK(DenseEmbedding<double>::from_pretrained(table).weight()(2, 0) == 5);
+  CHECK_THROWS_AS(layer.forward(std::vector<int>{3}), see::Error);
+  CHECK_THROWS_AS(DenseEmbedding<float>(see::Array<float>(5), 3, 2), see::Error);
+  CHECK_THROWS_AS(DenseEmbedding<float>(see::Array<float>(6), 3, 2, 3), see::Error);
+  see::Gradient<float> gradient(layer);
+  layer.backward(std::vector<int>{0}, RowMatrix<float>::Ones(1, 2), gradient);
+  CHECK(gradient[0].touched().empty());
+  layer.freeze(false);
+  layer.backward(std::vector<int>{0, 2, 0}, RowMatrix<float>::Ones(3, 2), gradient);
+  CHECK(gradient[0].touched() == std::vector<Index>{0});
+  CHECK(gradient[0].row(0)[0] == 2);
+  CHECK_THROWS_AS(layer.backward(std::vector<int>{0}, RowMatrix<float>::Ones(1, 3), gradient),
+                  see::Error);
+}
+
+TEST_CASE("optimizers follow their formulas and leave untouched rows alone", "[optimizer]") {
+  const auto step = [](auto optimizer, int steps) {
+    DenseEmbedding<double> layer(see::Array<double>{1, 2, 3, 4}, 2, 2);
+    see::Gradient<double> gradient(layer);
+    for (int i = 0; i < steps; ++i) {
+      gradient.zero();
+      RowMatrix<double> g(1, 2);
+      g << 0.5 + i, -2;
+      layer.backward(std::vector<int>{1}, g, gradient);
+      optimizer.step(layer, gradient);
+    }
+    CHECK(layer.weight()(0, 0) == 1);
+    CHECK(layer.weight()(0, 1) == 2);
+    return RowMatrix<double>(layer.weight().row(1));
+  };
+  CHECK(step(see::Sgd<double>(0.1), 1)(0, 0) == Approx(3 - 0.05));
+  CHECK(step(see::Adagrad<double>(0.1), 1)(0, 1) == Approx(4 + 0.1));
+  CHECK(step(see::Adagrad<double>(0.1), 2)(0, 0) ==
+        Approx(3 - 0.1 - 0.1 * 1.5 / std::sqrt(0.25 + 2.25)));
+  CHECK(step(see::Adam<double>(0.1), 1)(0, 0) == Approx(3 - 0.1));
+  const double mean = (0.9 * 0.1 * 0.5 + 0.1 * 1.5) / (1 - 0.81);
+  const double square = (0.999 * 0.001 * 0.25 + 0.001 * 2.25) / (1 - 0.999 * 0.999);
+  CHECK(step(see::Adam<double>(0.1), 2)(0, 0) == Approx(3 - 0.1 - 0.1 * mean / std::sqrt(square)));
+}
+
+TEST_CASE("optimizers refuse the gradient of another layer", "[optimizer]") {
+  auto layer = dense();
+  see::Random random(1);
+  const see::Gradient<double> other(DenseEmbedding<double>(8, 16, random));
+  see::Sgd<double> sgd;
+  CHECK_THROWS_AS(sgd.step(layer, other), see::Error);
+}
+
+TEST_CASE("gradients of two batches add up to that of both", "[optimizer]") {
+  const auto layer = entangled();
+  see::Gradient<double> first(layer), second(layer), both(layer);
+  const auto rows = random_rows(12, 16);
+  layer.backward(std::span(ids).first(5), rows.topRows(5), first);
+  layer.backward(std::span(ids).last(7), rows.bottomRows(7), second);
+  layer.backward(ids, rows, both);
+  first.add(second);
+  for (int i = 0; i < both.size(); ++i)
+    CHECK((first[i].to_dense() - both[i].to_dense()).norm() <= 1e-12);
+  first.zero();
+  CHECK(first[0].to_dense().isZero(0));
+}
+
+TEMPLATE_TEST_CASE("code written for the concept trains either layer", "[layer]",
+                   EntangledEmbedding<double>, DenseEmbedding<double>) {
+  const auto make = [] {
+    if constexpr (std::is_same_v<TestType, DenseEmbedding<double>>)
+      return dense();
+    else
+      return entangled();
+  };
+  auto layer = make();
+  // A target that both layers can reach: the layer's own rows, doubled.
+  const RowMatrix<double> target = 2 * layer.forward(ids);
+  const auto error = [&] { return (layer.forward(ids) - target).squaredNorm(); };
+  const double before = error();
+  see::Gradient<double> gradient(layer);
+  see::Adam<double> adam(0.02);
+  for (int step = 0; step < 300; ++step) {
+    gradient.zero();
+    layer.backward(ids, layer.forward(ids) - target, gradient);
+    adam.step(layer, gradient);
+  }
+  CHECK(error() < 1e-2 * before);
+}
