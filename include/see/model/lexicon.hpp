@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <utility>
@@ -62,13 +64,17 @@ struct SlotTable {
   friend bool operator==(const SlotTable&, const SlotTable&) = default;
 };
 
+/// How a lexicon knows the unit in slot j of sense s of word w:
+///  - stored: a packed field of sum_j bits_for(largest inventory of slot j) bits a sense, slot 1
+///    first;
+///  - digits: digit j of w, written with the inventories' sizes as bases, the most significant
+///  digit
+///    first (word2ketXS); takes no memory;
+///  - own: the number of the sense among all senses, in every slot (word2ket); takes no memory.
+enum class IndexKind { stored, digits, own };
+
 /// The ragged index of an entangled embedding: word -> senses -> one unit a slot. The rank R(w) of
 /// a word is its number of senses.
-///
-/// A stored index packs each sense into a field of sum_j bits_for(largest inventory of slot j)
-/// bits, slot 1 first; an implicit one (word2ketXS) takes no memory: the unit in slot j of every
-/// sense is digit j of the word's number, written with the inventories' sizes as bases, the most
-/// significant digit first.
 ///
 /// Invariant: every unit number is below the size of the inventory that its slot names.
 class Lexicon {
@@ -96,7 +102,8 @@ class Lexicon {
   }
 
   /// Adopts a packed index (of a file). `ranks` has an entry a word, or one for all of them. Throws
-  /// where sizes do not fit or a unit does not exist. O(senses * order).
+  /// where sizes do not fit or a unit does not exist. O(senses * order), or O(1) where every
+  /// inventory has a power of two of units.
   static Lexicon from_packed(SlotTable table, Index words, std::span<const Index> ranks,
                              Array<std::uint8_t> packed) {
     Lexicon lexicon(std::move(table), words);
@@ -106,6 +113,7 @@ class Lexicon {
                     " bytes, needed ", packed_bytes(bits), " for ", lexicon.senses_, " senses of ",
                     lexicon.sense_bits_, " bits");
     lexicon.packed_ = std::move(packed);
+    if (lexicon.every_field_is_a_unit()) return lexicon;
     std::array<Index, max_order> units;
     for (Index w = 0; w < words; ++w)
       for (Index s = 0; s < lexicon.rank(w); ++s) {
@@ -116,20 +124,27 @@ class Lexicon {
     return lexicon;
   }
 
-  /// The implicit index of `words` words of `rank` senses. Throws unless every row of the slot
-  /// table can tell the words apart, that is, the product of its inventories' sizes is at least
-  /// `words`.
-  static Lexicon implicit(SlotTable table, Index words, Index rank) {
+  /// The index of kind `digits` or `own` of `words` words; `ranks` has an entry a word, or one for
+  /// all of them. Throws unless the inventories suffice: for digits, the product of the sizes in
+  /// each row of the slot table is at least `words`; for own, each has a unit for every sense.
+  static Lexicon implicit(IndexKind kind, SlotTable table, Index words,
+                          std::span<const Index> ranks) {
+    detail::require(kind != IndexKind::stored, "an implicit index of kind stored");
     Lexicon lexicon(std::move(table), words);
-    const Index ranks[] = {rank};
     lexicon.set_ranks(ranks);
-    lexicon.implicit_ = true;
+    lexicon.kind_ = kind;
     for (Index t = 0; t < lexicon.table_.rows(); ++t) {
       Index numbers = 1;
-      for (int j = 0; j < lexicon.order() && numbers < words; ++j)
-        numbers *= lexicon.table_.sizes[static_cast<std::size_t>(lexicon.table_.inventory(t, j))];
-      detail::require(numbers >= words, "an implicit index of ", numbers, " numbers, needed ",
-                      words, " or more");
+      for (int j = 0; j < lexicon.order(); ++j) {
+        const Index size = lexicon.inventory_size(t, j);
+        if (kind == IndexKind::own)
+          detail::require(size >= lexicon.senses_, "an inventory of ", size, " units for ",
+                          lexicon.senses_, " senses that have one each");
+        else if (numbers < words)
+          numbers *= size;
+      }
+      detail::require(kind == IndexKind::own || numbers >= words, "an index of ", numbers,
+                      " digit strings, needed ", words, " or more");
     }
     return lexicon;
   }
@@ -137,7 +152,7 @@ class Lexicon {
   Index words() const noexcept { return words_; }
   Index senses() const noexcept { return senses_; }  ///< of all words together
   int order() const noexcept { return table_.order; }
-  bool is_implicit() const noexcept { return implicit_; }
+  IndexKind kind() const noexcept { return kind_; }
   const SlotTable& table() const noexcept { return table_; }
   const Array<std::uint8_t>& packed() const noexcept { return packed_; }
 
@@ -158,10 +173,14 @@ class Lexicon {
 
   /// Writes the order() unit numbers of sense `s` of word `w`, 0 <= s < rank(w), to `out`.
   void units(Index w, Index s, Index* out) const noexcept {
-    if (implicit_) {
+    if (kind_ == IndexKind::own) {
+      std::fill_n(out, order(), first_sense(w) + s);
+      return;
+    }
+    if (kind_ == IndexKind::digits) {
       const Index row = table_.row_of(s);
       for (int j = order() - 1; j >= 0; --j) {
-        const Index size = table_.sizes[static_cast<std::size_t>(table_.inventory(row, j))];
+        const Index size = inventory_size(row, j);
         out[j] = w % size;
         w /= size;
       }
@@ -186,6 +205,19 @@ class Lexicon {
       bits_[static_cast<std::size_t>(j)] = bits_for(static_cast<std::uint64_t>(largest));
       sense_bits_ += bits_[static_cast<std::size_t>(j)];
     }
+  }
+
+  Index inventory_size(Index row, int slot) const noexcept {
+    return table_.sizes[static_cast<std::size_t>(table_.inventory(row, slot))];
+  }
+
+  /// Whether no packed field can name a unit that does not exist.
+  bool every_field_is_a_unit() const noexcept {
+    bool every = true;
+    for (Index t = 0; t < table_.rows(); ++t)
+      for (int j = 0; j < order(); ++j)
+        every = every && inventory_size(t, j) >> bits_[static_cast<std::size_t>(j)] >= 1;
+    return every || senses_ == 0;
   }
 
   void set_ranks(std::span<const Index> ranks) {
@@ -215,8 +247,7 @@ class Lexicon {
   }
 
   void check_unit(Index w, Index s, int slot, Index unit) const {
-    const Index size =
-        table_.sizes[static_cast<std::size_t>(table_.inventory(table_.row_of(s), slot))];
+    const Index size = inventory_size(table_.row_of(s), slot);
     detail::require(unit >= 0 && unit < size, "word ", w, ", sense ", s, ", slot ", slot,
                     " names unit ", unit, ", needed one below ", size);
   }
@@ -225,7 +256,7 @@ class Lexicon {
   Index words_ = 0;
   Index senses_ = 0;
   Index uniform_rank_ = 0;
-  bool implicit_ = false;
+  IndexKind kind_ = IndexKind::stored;
   Array<std::uint32_t> first_sense_;  // words + 1 running sums of ranks; empty where uniform
   Array<std::uint8_t> packed_;
   std::array<int, max_order> bits_{};

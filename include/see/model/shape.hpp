@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 #include <span>
@@ -68,6 +69,15 @@ class Shape {
     extend(1, 1, 0);
     const bool keep_exact = !exact.empty() && 10 * exact_sum <= 11 * best_sum;
     return Shape(keep_exact ? exact : best, width);
+  }
+
+  /// Equal factor dimensions, ceil(width^(1/order)), for slots that share one inventory.
+  static Shape cube(Index width, int order) {
+    detail::require(width >= 1 && order >= 1 && order <= max_order, "a shape of width ", width,
+                    " and order ", order, ", needed a positive width and order 1 to ", max_order);
+    Index q = 1;
+    while (std::pow(static_cast<double>(q), order) < static_cast<double>(width)) ++q;
+    return Shape(std::vector<Index>(static_cast<std::size_t>(order), q), width);
   }
 
   int order() const noexcept { return static_cast<int>(factor_dims_.size()); }

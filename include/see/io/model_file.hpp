@@ -1,0 +1,248 @@
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "see/core/bits.hpp"
+#include "see/core/vocabulary.hpp"
+#include "see/error.hpp"
+#include "see/io/model_tensors.hpp"
+#include "see/io/safetensors.hpp"
+#include "see/io/write_safetensors.hpp"
+#include "see/model/embedding.hpp"
+#include "see/version.hpp"
+
+/// Model files: an entangled embedding, its words and what is known of its fit, as a safetensors
+/// file. docs/format.md specifies every tensor and metadata entry.
+namespace see {
+
+/// An entangled embedding with the words of its rows (or none) and notes on how it was fitted,
+/// which the file keeps as metadata entries "fit.NAME".
+template <std::floating_point Scalar = float>
+struct Model {
+  EntangledEmbedding<Scalar> embedding;
+  Vocabulary words = {};
+  Metadata fit = {};
+};
+
+struct LoadOptions {
+  bool verify_checksum = true;  ///< reads the whole file once
+};
+
+/// Bytes of a model's file: `total` is all of it but the vocabulary, and the sum of the parts.
+inline ModelBytes model_bytes(const SafetensorsFile& file) {
+  return detail::count_bytes(file.tensors(), file.file()->bytes().size());
+}
+
+/// The same for a model that is not written yet.
+template <class Scalar>
+ModelBytes model_bytes(const Model<Scalar>& model, Precision precision) {
+  const detail::ModelTensors content(model.embedding.parts(), model.words, model.fit, precision);
+  return content.bytes();
+}
+
+/// Writes the model, whole or not at all; factors, gains and basis are rounded to `precision`.
+/// Throws FileError where writing fails.
+template <class Scalar>
+void save_model(const std::filesystem::path& path, const Model<Scalar>& model,
+                Precision precision = Precision::f32) {
+  const detail::ModelTensors content(model.embedding.parts(), model.words, model.fit, precision);
+  write_safetensors(path, content.tensors(), content.metadata());
+}
+
+namespace detail {
+
+/// Reads the parts of an embedding out of a model file.
+template <class Scalar>
+class ModelReader {
+ public:
+  explicit ModelReader(const SafetensorsFile& file) : file_(file) {
+    require<FileError>(has("format") && file.metadata().at("format") == "see", where(),
+                       "not a see model (its metadata lack \"format\": \"see\")");
+    const Index version = number("format_version");
+    require<FileError>(version >= 1 && version <= format_version, where(), "format version ",
+                       version, ", needed 1 to ", format_version,
+                       "; a newer release of see reads newer ones");
+  }
+
+  EmbeddingParts<Scalar> parts() const {
+    EmbeddingParts<Scalar> parts;
+    parts.shape = Shape(numbers("factor_dims", 'x'), number("width"));
+    const auto slots = numbers("slots", ',');
+    SlotTable table{parts.shape.order(), {}, std::vector<int>(slots.begin(), slots.end())};
+    while (const Tensor* tensor = file_.find(text("inventory.", parts.inventories.size()))) {
+      require<FileError>(tensor->shape.size() == 3, where(), tensor->name, " is ",
+                         shape_text(tensor->shape), ", needed 3 dimensions");
+      table.sizes.push_back(tensor->shape[0]);
+      parts.inventories.emplace_back(values(tensor->name), tensor->shape[0], tensor->shape[1],
+                                     tensor->shape[2]);
+    }
+    parts.lexicon = lexicon(std::move(table));
+    parts.gain_scope = gain_scope();
+    parts.gains = optional_values("gains");
+    if (file_.find("word_scale.table")) {
+      parts.word_scale.table = values("word_scale.table");
+      const int bits = bits_for(parts.word_scale.table.size());
+      parts.word_scale.index = PackedArray(file_.array<std::uint8_t>("word_scale.index", {-1}),
+                                           static_cast<std::size_t>(parts.lexicon.words()), bits);
+    }
+    parts.basis = {optional_values("basis.mean"), optional_values("basis.axes")};
+    if (file_.find("layer_norm.weight"))
+      parts.layer_norm = LayerNorm<Scalar>{values("layer_norm.weight"), values("layer_norm.bias"),
+                                           real("layer_norm.epsilon")};
+    if (has("padding_idx")) parts.padding_idx = number("padding_idx");
+    return parts;
+  }
+
+  Vocabulary words() const {
+    const Tensor* const offsets = file_.find("vocabulary.offsets");
+    if (!offsets) return {};
+    Array<std::int64_t> wide;
+    if (offsets->dtype == "I32") {
+      const auto narrow = file_.array<std::int32_t>("vocabulary.offsets", {-1});
+      wide = std::vector<std::int64_t>(narrow.begin(), narrow.end());
+    } else {
+      wide = file_.array<std::int64_t>("vocabulary.offsets", {-1});
+    }
+    const auto bytes = file_.array<std::uint8_t>("vocabulary.blob", {-1});
+    const std::span<const char> blob(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {Array<char>(blob, file_.file()), std::move(wide)};
+  }
+
+  Metadata fit() const {
+    Metadata fit;
+    for (const auto& [key, value] : file_.metadata())
+      if (key.starts_with("fit.")) fit.emplace(key.substr(4), value);
+    return fit;
+  }
+
+ private:
+  std::string where() const { return file_.path().string() + ": "; }
+  bool has(std::string_view key) const { return file_.metadata().contains(key); }
+
+  const std::string& entry(std::string_view key) const {
+    const auto found = file_.metadata().find(key);
+    require<FileError>(found != file_.metadata().end(), where(), "has no metadata entry \"", key,
+                       '"');
+    return found->second;
+  }
+
+  Index to_number(std::string_view digits, std::string_view key) const {
+    Index value = -1;
+    const auto end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value);
+    require<FileError>(error == std::errc() && stop == end && value >= 0 && value <= 0xffffffffLL,
+                       where(), "metadata entry \"", key, "\" is \"", entry(key),
+                       "\", needed whole numbers below 2^32");
+    return value;
+  }
+
+  Index number(std::string_view key) const { return to_number(entry(key), key); }
+
+  double real(std::string_view key) const {
+    const std::string& digits = entry(key);
+    double value = 0;
+    const auto end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value);
+    require<FileError>(error == std::errc() && stop == end, where(), "metadata entry \"", key,
+                       "\" is \"", digits, "\", needed a number");
+    return value;
+  }
+
+  std::vector<Index> numbers(std::string_view key, char separator) const {
+    std::vector<Index> result;
+    std::string_view rest = entry(key);
+    for (;;) {
+      const auto at = rest.find(separator);
+      result.push_back(to_number(rest.substr(0, at), key));
+      if (at == rest.npos) return result;
+      rest.remove_prefix(at + 1);
+    }
+  }
+
+  GainScope gain_scope() const {
+    const std::string& name = entry("gain_scope");
+    for (const GainScope scope : {GainScope::none, GainScope::term, GainScope::sense})
+      if (name == name_of(scope)) return scope;
+    fail<FileError>(where(), "gain_scope \"", name, "\", needed none, term or sense");
+  }
+
+  Lexicon lexicon(SlotTable table) const {
+    const Index words = number("words");
+    std::vector<Index> ranks{has("rank") ? number("rank") : 0};
+    if (!has("rank")) {
+      const PackedArray packed(file_.array<std::uint8_t>("lexicon.ranks", {-1}),
+                               static_cast<std::size_t>(words),
+                               static_cast<int>(number("rank_bits")));
+      ranks.resize(packed.size());
+      for (std::size_t w = 0; w < ranks.size(); ++w) ranks[w] = packed[w];
+    }
+    const std::string& kind = entry("index");
+    for (const IndexKind implicit : {IndexKind::digits, IndexKind::own})
+      if (kind == name_of(implicit))
+        return Lexicon::implicit(implicit, std::move(table), words, ranks);
+    require<FileError>(kind == name_of(IndexKind::stored), where(), "index \"", kind,
+                       "\", needed stored, digits or own");
+    auto packed = file_.find("lexicon.index") ? file_.array<std::uint8_t>("lexicon.index", {-1})
+                                              : Array<std::uint8_t>();
+    return Lexicon::from_packed(std::move(table), words, ranks, std::move(packed));
+  }
+
+  /// A view of the file where it holds Scalar, else converted.
+  Array<Scalar> values(const std::string& name) const {
+    const Tensor& tensor = file_.at(name);
+    if (tensor.dtype == dtype_name<Scalar>()) {
+      std::vector<Index> any(tensor.shape.size(), -1);
+      return file_.array<Scalar>(name, any);
+    }
+    Array<float> floats = file_.as_floats(tensor);
+    if constexpr (std::is_same_v<Scalar, float>)
+      return floats;
+    else
+      return std::vector<Scalar>(floats.begin(), floats.end());
+  }
+  Array<Scalar> optional_values(const std::string& name) const {
+    return file_.find(name) ? values(name) : Array<Scalar>();
+  }
+
+  const SafetensorsFile& file_;
+};
+
+}  // namespace detail
+
+/// Loads a model by mapping its file: numbers of type Scalar are used where they lie, others are
+/// converted. Throws FileError where the file cannot be read, is no see model, is damaged (its
+/// checksum), of a newer version, or does not hold together.
+///
+/// Cost: a pass over the file for the checksum unless declined, and O(senses) to check the index
+/// where an inventory's size is no power of two.
+template <std::floating_point Scalar = float>
+Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options = {}) {
+  const detail::ModelReader<Scalar> reader(file);
+  if (options.verify_checksum) verify_checksum(file);
+  try {
+    Model<Scalar> model{EntangledEmbedding<Scalar>(reader.parts()), reader.words(), reader.fit()};
+    const Index rows = model.embedding.num_embeddings();
+    detail::require(model.words.empty() || model.words.size() == rows, "a vocabulary of ",
+                    model.words.size(), " words, needed ", rows);
+    return model;
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& error) {
+    detail::fail<FileError>(file.path().string(), ": ", error.what());
+  }
+}
+
+template <std::floating_point Scalar = float>
+Model<Scalar> load_model(const std::filesystem::path& path, const LoadOptions& options = {}) {
+  return load_model<Scalar>(SafetensorsFile::open(path), options);
+}
+
+}  // namespace see

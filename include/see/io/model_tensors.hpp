@@ -1,0 +1,208 @@
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "see/core/bits.hpp"
+#include "see/core/vocabulary.hpp"
+#include "see/error.hpp"
+#include "see/io/tensor.hpp"
+#include "see/io/write_safetensors.hpp"
+#include "see/model/parts.hpp"
+#include "see/version.hpp"
+
+namespace see {
+
+/// How a model file stores factors, gains, scales and basis.
+enum class Precision { f64, f32, f16, bf16 };
+
+/// Where the bytes of a model file go. `total` is the size of the file less the vocabulary, and the
+/// sum of the other six.
+struct ModelBytes {
+  std::uint64_t factors = 0;   ///< inventories
+  std::uint64_t index = 0;     ///< word -> senses -> units
+  std::uint64_t gains = 0;     ///< gains and word scales
+  std::uint64_t basis = 0;     ///< mean, axes and LayerNorm
+  std::uint64_t residual = 0;  ///< always 0 in format 1
+  std::uint64_t header = 0;
+  std::uint64_t total = 0;
+  std::uint64_t vocabulary = 0;  ///< the words' bytes and offsets, in no ratio
+};
+
+namespace detail {
+
+constexpr std::string_view name_of(GainScope scope) {
+  return scope == GainScope::none ? "none" : scope == GainScope::term ? "term" : "sense";
+}
+
+constexpr std::string_view name_of(IndexKind kind) {
+  return kind == IndexKind::stored ? "stored" : kind == IndexKind::digits ? "digits" : "own";
+}
+
+/// The shares of a file of `size` bytes with the given tensors; what is no tensor is header.
+inline ModelBytes count_bytes(const std::vector<Tensor>& tensors, std::uint64_t size) {
+  ModelBytes bytes;
+  bytes.header = size;
+  for (const Tensor& tensor : tensors) {
+    std::uint64_t* share = &bytes.basis;
+    if (tensor.name.starts_with("inventory.")) share = &bytes.factors;
+    if (tensor.name.starts_with("lexicon.")) share = &bytes.index;
+    if (tensor.name.starts_with("gains") || tensor.name.starts_with("word_scale."))
+      share = &bytes.gains;
+    if (tensor.name.starts_with("vocabulary.")) share = &bytes.vocabulary;
+    *share += tensor.bytes.size();
+    bytes.header -= tensor.bytes.size();
+  }
+  bytes.total = size - bytes.vocabulary;
+  return bytes;
+}
+
+/// The tensors and metadata of a model file. Owns what had to be converted; views the rest, so the
+/// parts and words must outlive it.
+class ModelTensors {
+ public:
+  template <class Scalar>
+  ModelTensors(const EmbeddingParts<Scalar>& parts, const Vocabulary& words, const Metadata& fit,
+               Precision precision)
+      : precision_(precision) {
+    for (const auto& [name, value] : fit) metadata_.emplace("fit." + name, value);
+    metadata_["format"] = "see";
+    metadata_["format_version"] = std::to_string(format_version);
+    metadata_["checksum"] = "crc32:00000000";
+    metadata_["words"] = std::to_string(parts.lexicon.words());
+    metadata_["dim"] = std::to_string(parts.embedding_dim());
+    metadata_["order"] = std::to_string(parts.shape.order());
+    metadata_["factor_dims"] = parts.shape.to_string();
+    metadata_["width"] = std::to_string(parts.shape.width());
+    metadata_["gain_scope"] = name_of(parts.gain_scope);
+    for (std::size_t i = 0; i < parts.inventories.size(); ++i) {
+      const auto& inventory = parts.inventories[i];
+      add(text("inventory.", i), {inventory.size(), inventory.rank(), inventory.dim()},
+          inventory.values());
+    }
+    add_lexicon(parts.lexicon);
+    if (parts.has_gains()) add("gains", {Index(parts.gains.size())}, parts.gains);
+    if (!parts.word_scale.empty()) {
+      add("word_scale.table", {Index(parts.word_scale.table.size())}, parts.word_scale.table);
+      view("word_scale.index", parts.word_scale.index.bytes());
+    }
+    const Index dim = parts.embedding_dim();
+    if (parts.basis.has_mean()) add("basis.mean", {dim}, parts.basis.mean);
+    if (parts.basis.has_axes()) add("basis.axes", {parts.shape.width(), dim}, parts.basis.axes);
+    if (parts.layer_norm) {
+      add("layer_norm.weight", {dim}, parts.layer_norm->weight);
+      add("layer_norm.bias", {dim}, parts.layer_norm->bias);
+      char digits[32];
+      const auto end = std::to_chars(digits, digits + sizeof digits, parts.layer_norm->epsilon).ptr;
+      metadata_["layer_norm.epsilon"] = std::string(digits, end);
+    }
+    if (parts.padding_idx) metadata_["padding_idx"] = std::to_string(*parts.padding_idx);
+    add_words(words);
+  }
+
+  ModelTensors(const ModelTensors&) = delete;
+  ModelTensors& operator=(const ModelTensors&) = delete;
+
+  const std::vector<Tensor>& tensors() const noexcept { return tensors_; }
+  const Metadata& metadata() const noexcept { return metadata_; }
+
+  ModelBytes bytes() const {
+    std::uint64_t size = safetensors_header(tensors_, metadata_).size();
+    for (const Tensor& tensor : tensors_) size += tensor.bytes.size();
+    return count_bytes(tensors_, size);
+  }
+
+ private:
+  template <class Scalar>
+  void add(std::string name, std::vector<Index> shape, const Array<Scalar>& values) {
+    switch (precision_) {
+      case Precision::f64:
+        return add_as<double>(std::move(name), std::move(shape), values);
+      case Precision::f32:
+        return add_as<float>(std::move(name), std::move(shape), values);
+      case Precision::f16:
+        return add_as<Eigen::half>(std::move(name), std::move(shape), values);
+      case Precision::bf16:
+        return add_as<Eigen::bfloat16>(std::move(name), std::move(shape), values);
+    }
+  }
+
+  template <class Stored, class Scalar>
+  void add_as(std::string name, std::vector<Index> shape, const Array<Scalar>& values) {
+    if constexpr (std::is_same_v<Stored, Scalar>) {
+      tensors_.push_back(make_tensor(std::move(name), std::move(shape), values));
+    } else {
+      std::vector<Stored> converted(values.size());
+      std::transform(values.begin(), values.end(), converted.begin(),
+                     [](Scalar value) { return static_cast<Stored>(value); });
+      const auto bytes = std::as_bytes(std::span<const Stored>(converted));
+      own(std::move(name), dtype_name<Stored>(), std::move(shape),
+          std::vector<std::byte>(bytes.begin(), bytes.end()));
+    }
+  }
+
+  void own(std::string name, std::string_view dtype, std::vector<Index> shape,
+           std::vector<std::byte> bytes) {
+    owned_.push_back(std::move(bytes));
+    tensors_.push_back({std::move(name), std::string(dtype), std::move(shape), owned_.back()});
+  }
+
+  template <class T>
+  void view(std::string name, const Array<T>& values) {
+    tensors_.push_back(make_tensor(std::move(name), {static_cast<Index>(values.size())}, values));
+  }
+
+  void add_lexicon(const Lexicon& lexicon) {
+    const SlotTable& table = lexicon.table();
+    std::string slots;
+    for (const int slot : table.slots) slots += (slots.empty() ? "" : ",") + std::to_string(slot);
+    metadata_["slots"] = slots;
+    metadata_["index"] = name_of(lexicon.kind());
+    if (lexicon.is_uniform()) {
+      metadata_["rank"] = std::to_string(lexicon.uniform_rank());
+    } else {
+      std::vector<Index> ranks(static_cast<std::size_t>(lexicon.words()));
+      for (std::size_t w = 0; w < ranks.size(); ++w) ranks[w] = lexicon.rank(static_cast<Index>(w));
+      const auto most = static_cast<std::uint64_t>(*std::max_element(ranks.begin(), ranks.end()));
+      const PackedArray packed(std::span<const Index>(ranks), bits_for(most + 1));
+      metadata_["rank_bits"] = std::to_string(packed.bits());
+      const auto bytes = std::as_bytes(std::span<const std::uint8_t>(packed.bytes()));
+      own("lexicon.ranks", "U8", {static_cast<Index>(bytes.size())},
+          std::vector<std::byte>(bytes.begin(), bytes.end()));
+    }
+    if (lexicon.kind() == IndexKind::stored) view("lexicon.index", lexicon.packed());
+  }
+
+  void add_words(const Vocabulary& words) {
+    if (words.empty()) return;
+    view("vocabulary.blob", words.blob());
+    const Array<std::int64_t>& offsets = words.offsets();
+    if (words.blob().size() > std::numeric_limits<std::int32_t>::max()) {
+      view("vocabulary.offsets", offsets);
+      return;
+    }
+    std::vector<std::int32_t> narrow(offsets.size());
+    std::transform(offsets.begin(), offsets.end(), narrow.begin(),
+                   [](std::int64_t offset) { return static_cast<std::int32_t>(offset); });
+    const auto bytes = std::as_bytes(std::span<const std::int32_t>(narrow));
+    own("vocabulary.offsets", "I32", {static_cast<Index>(offsets.size())},
+        std::vector<std::byte>(bytes.begin(), bytes.end()));
+  }
+
+  Precision precision_;
+  Metadata metadata_;
+  std::vector<Tensor> tensors_;
+  std::list<std::vector<std::byte>> owned_;
+};
+
+}  // namespace detail
+}  // namespace see

@@ -1,0 +1,202 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "oracle.hpp"
+#include "see/io/model_file.hpp"
+#include "see/model/builders.hpp"
+#include "temp_dir.hpp"
+
+using see::EntangledEmbedding;
+using see::Index;
+using see::Model;
+using see::Precision;
+
+namespace {
+
+template <class Scalar>
+Model<Scalar> random_model(const oracle::Setup& setup) {
+  Model<Scalar> model{EntangledEmbedding<Scalar>(oracle::random_parts<Scalar>(setup))};
+  std::vector<std::string> words;
+  for (Index w = 0; w < setup.words; ++w) words.push_back("word\n\xff" + std::to_string(w));
+  model.words = see::Vocabulary::from(words);
+  model.fit = {{"method", "test"}, {"note", "a \"quoted\" note"}};
+  return model;
+}
+
+template <class Scalar>
+double distance(const EntangledEmbedding<Scalar>& a, const EntangledEmbedding<Scalar>& b) {
+  return double((a.to_dense() - b.to_dense()).norm()) / (1 + double(a.to_dense().norm()));
+}
+
+/// A model file with one metadata value replaced by another of any length, and the checksum mended.
+std::string with_metadata(const std::filesystem::path& path, const std::string& key,
+                          const std::string& value) {
+  const see::SafetensorsFile file = see::SafetensorsFile::open(path);
+  auto metadata = file.metadata();
+  if (value.empty())
+    metadata.erase(key);
+  else
+    metadata[key] = value;
+  TempDir scratch;
+  see::write_safetensors(scratch / "changed", file.tensors(), metadata);
+  return read_file(scratch / "changed");
+}
+
+}  // namespace
+
+TEST_CASE("a model comes back from its file as it was", "[model_file]") {
+  TempDir dir;
+  for (const auto& setup : oracle::setups()) {
+    INFO("order " << setup.dims.size() << ", rank " << setup.rank);
+    const auto model = random_model<float>(setup);
+    save_model(dir / "m", model);
+    const auto back = see::load_model<float>(dir / "m");
+    CHECK(distance(back.embedding, model.embedding) == 0);
+    CHECK(back.fit == model.fit);
+    REQUIRE(back.words.size() == model.words.size());
+    for (Index w = 0; w < model.words.size(); ++w) CHECK(back.words[w] == model.words[w]);
+    CHECK(back.embedding.lexicon().table() == model.embedding.lexicon().table());
+
+    const auto wide = random_model<double>(setup);
+    save_model(dir / "d", wide, Precision::f64);
+    CHECK(distance(see::load_model<double>(dir / "d").embedding, wide.embedding) == 0);
+    CHECK(distance(see::load_model<double>(dir / "m").embedding, wide.embedding) < 1e-5);
+    save_model(dir / "h", wide, Precision::f16);
+    CHECK(distance(see::load_model<double>(dir / "h").embedding, wide.embedding) < 0.02);
+    save_model(dir / "b", wide, Precision::bf16);
+    CHECK(distance(see::load_model<double>(dir / "b").embedding, wide.embedding) < 0.15);
+  }
+}
+
+TEST_CASE("implicit indices take no bytes and come back", "[model_file]") {
+  TempDir dir;
+  const Model<float> ket{see::make_word2ket<float>(7, 16, 2, 3)};
+  const Model<float> xs{see::make_word2ketxs<float>(100, 64, 3, 2)};
+  for (const auto* model : {&ket, &xs}) {
+    save_model(dir / "m", *model);
+    const auto file = see::SafetensorsFile::open(dir / "m");
+    CHECK(see::model_bytes(file).index == 0);
+    CHECK(distance(see::load_model<float>(file).embedding, model->embedding) == 0);
+  }
+}
+
+TEST_CASE("factors are used where they lie in the mapped file", "[model_file]") {
+  TempDir dir;
+  save_model(dir / "m", random_model<float>({}));
+  const auto file = see::SafetensorsFile::open(dir / "m");
+  auto model = see::load_model<float>(file);
+  const auto bytes = std::as_bytes(std::span<const float>(model.embedding.inventory().values()));
+  CHECK(bytes.data() == file.at("inventory.0").bytes.data());
+  const std::string before = read_file(dir / "m");
+  model.embedding.parameters()[0].values.setZero();
+  CHECK(read_file(dir / "m") == before);
+}
+
+TEST_CASE("the bytes of a model add up to its file", "[model_file]") {
+  TempDir dir;
+  for (const auto& setup : oracle::setups())
+    for (const Precision precision : {Precision::f32, Precision::f16}) {
+      const auto model = random_model<float>(setup);
+      save_model(dir / "m", model, precision);
+      const auto file = see::SafetensorsFile::open(dir / "m");
+      for (const auto& bytes : {see::model_bytes(file), see::model_bytes(model, precision)}) {
+        CHECK(bytes.total == std::filesystem::file_size(dir / "m") - bytes.vocabulary);
+        CHECK(bytes.total == bytes.factors + bytes.index + bytes.gains + bytes.basis +
+                                 bytes.residual + bytes.header);
+        CHECK(bytes.vocabulary == model.words.blob().size() + 4 * model.words.offsets().size());
+      }
+    }
+}
+
+TEST_CASE("any flipped byte is found by the checksum, and never crashes without it",
+          "[model_file]") {
+  TempDir dir;
+  save_model(dir / "m",
+             random_model<float>(
+                 {.dims = {2, 3}, .rank = 3, .gains = see::GainScope::sense, .word_scale = true}));
+  const std::string good = read_file(dir / "m");
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ (1 << (i % 8)));
+    write_file(dir / "bad", bad);
+    CHECK_THROWS_AS(see::load_model<float>(dir / "bad"), see::FileError);
+    try {
+      const auto model = see::load_model<float>(dir / "bad", {.verify_checksum = false});
+      static_cast<void>(model.embedding.to_dense());
+    } catch (const see::FileError&) {
+    }
+  }
+}
+
+TEST_CASE("a model file cut anywhere is refused", "[model_file]") {
+  TempDir dir;
+  save_model(dir / "m", random_model<float>({.dims = {2, 3}}));
+  const std::string good = read_file(dir / "m");
+  for (std::size_t size = 0; size < good.size(); size += 1 + size / 50) {
+    write_file(dir / "bad", good.substr(0, size));
+    CHECK_THROWS_AS(see::load_model<float>(dir / "bad", {.verify_checksum = false}),
+                    see::FileError);
+  }
+}
+
+TEST_CASE("metadata that do not fit are refused", "[model_file]") {
+  TempDir dir;
+  save_model(dir / "m",
+             random_model<float>({.rank = 3, .gains = see::GainScope::sense, .layer_norm = true}));
+  const auto refused = [&](const std::string& key, const std::string& value) {
+    INFO(key << " = " << value);
+    write_file(dir / "bad", with_metadata(dir / "m", key, value));
+    CHECK_THROWS_AS(see::load_model<float>(dir / "bad"), see::FileError);
+  };
+  const auto loads = [&](const std::string& bytes) {
+    write_file(dir / "same", bytes);
+    CHECK_NOTHROW(see::load_model<float>(dir / "same"));
+  };
+  loads(with_metadata(dir / "m", "unknown", "entries are ignored"));
+  refused("format", "other");
+  refused("format_version", "2");
+  refused("format_version", "0");
+  refused("format_version", "one");
+  refused("checksum", "");
+  refused("checksum", "md5:0");
+  for (const std::string key : {"format", "format_version", "words", "factor_dims", "width",
+                                "slots", "index", "gain_scope", "rank_bits", "layer_norm.epsilon"})
+    refused(key, "");
+  refused("words", "8");
+  refused("words", "99999999999999");
+  refused("words", "4294967295");
+  refused("words", "-9");
+  refused("factor_dims", "4x4x4");
+  refused("factor_dims", "4");
+  refused("factor_dims", "4x0");
+  refused("factor_dims", "4294967295x4294967295");
+  refused("width", "17");
+  refused("slots", "0");
+  refused("slots", "0,1");
+  refused("slots", "0,0,7,7");
+  refused("index", "own");
+  refused("index", "other");
+  refused("gain_scope", "none");
+  refused("gain_scope", "other");
+  refused("rank", "4294967295");
+  refused("rank_bits", "33");
+  refused("rank_bits", "1");
+  refused("layer_norm.epsilon", "x");
+  refused("padding_idx", "9");
+}
+
+TEST_CASE("a table that is no model is refused by name", "[model_file]") {
+  TempDir dir;
+  const std::vector<float> values(6);
+  see::write_safetensors(dir / "t", {see::make_tensor("w", {2, 3}, values)});
+  CHECK(says("not a see model", [&] { see::load_model<float>(dir / "t"); }));
+}
+
+TEST_CASE("nothing is left behind where a model cannot be written", "[model_file]") {
+  TempDir dir;
+  CHECK_THROWS_AS(save_model(dir / "absent/m", random_model<float>({})), see::FileError);
+  CHECK_THROWS_AS(save_model("/dev/full", random_model<float>({})), see::FileError);
+  CHECK(dir.entries() == 0);
+}
