@@ -1,0 +1,15 @@
+#!/bin/sh
+# Compiles each header alone, included twice, without making objects. CXX: the compiler (c++);
+# EIGEN: the folder that holds Eigen/Core (asked of pkg-config otherwise).
+set -eu
+cd "$(dirname "$0")/../include"
+
+CXX=${CXX:-c++}
+EIGEN=${EIGEN:-$(pkg-config --cflags-only-I eigen3 2>/dev/null | sed "s/^-I *//; s/ .*//")}
+export CXX EIGEN="${EIGEN:-/usr/include/eigen3}"
+
+find see -name '*.hpp' | sort | xargs -P "$(nproc 2>/dev/null || echo 1)" -I HEADER sh -c '
+  printf "#include \"%s\"\n" HEADER HEADER |
+    "$CXX" -std=c++20 -Wall -Wextra -Wconversion -Werror -fsyntax-only -pthread \
+      -I . -isystem "$EIGEN" -x c++ - || { echo "HEADER does not compile alone with $CXX"; exit 1; }'
+echo "$(find see -name '*.hpp' | wc -l) headers compile alone with $CXX"
