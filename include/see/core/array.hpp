@@ -37,6 +37,24 @@ class Array {
   Array(std::span<const T> values, std::shared_ptr<const void> keep_alive)
       : keep_alive_(std::move(keep_alive)), data_(values.data()), size_(values.size()) {}
 
+  Array(const Array&) = default;
+  Array& operator=(const Array&) = default;
+
+  /// Leaves `other` empty.
+  Array(Array&& other) noexcept { swap(other); }
+  Array& operator=(Array&& other) noexcept {
+    Array taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+
+  void swap(Array& other) noexcept {
+    std::swap(owned_, other.owned_);
+    std::swap(keep_alive_, other.keep_alive_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
+
   const T* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
   std::size_t bytes() const noexcept { return size_ * sizeof(T); }

@@ -22,7 +22,8 @@
 
 namespace see {
 
-/// How a model file stores factors, gains, scales and basis.
+/// How a model file stores factors, gains, scales and basis, the wider first. Gains of
+/// GainScope::term take F32 at least.
 enum class Precision { f64, f32, f16, bf16 };
 
 /// Where the bytes of a model file go. `total` is the size of the file less the vocabulary, and the
@@ -90,7 +91,11 @@ class ModelTensors {
           inventory.values());
     }
     add_lexicon(parts.lexicon);
-    if (parts.has_gains()) add("gains", {Index(parts.gains.size())}, parts.gains);
+    // A term's gain carries the scale of the whole table, which the range of F16 may not hold.
+    const bool few = parts.gain_scope == GainScope::term;
+    if (parts.has_gains())
+      add("gains", {Index(parts.gains.size())}, parts.gains,
+          few ? std::min(precision, Precision::f32) : precision);
     if (!parts.word_scale.empty()) {
       add("word_scale.table", {Index(parts.word_scale.table.size())}, parts.word_scale.table);
       view("word_scale.index", parts.word_scale.index.bytes());
@@ -124,7 +129,13 @@ class ModelTensors {
  private:
   template <class Scalar>
   void add(std::string name, std::vector<Index> shape, const Array<Scalar>& values) {
-    switch (precision_) {
+    add(std::move(name), std::move(shape), values, precision_);
+  }
+
+  template <class Scalar>
+  void add(std::string name, std::vector<Index> shape, const Array<Scalar>& values,
+           Precision precision) {
+    switch (precision) {
       case Precision::f64:
         return add_as<double>(std::move(name), std::move(shape), values);
       case Precision::f32:

@@ -12,6 +12,7 @@
 
 #include "see/core/array.hpp"
 #include "see/core/bits.hpp"
+#include "see/core/ids.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/shape.hpp"
@@ -83,18 +84,19 @@ class Lexicon {
 
   /// The stored index of words with ranks[w] senses each. `units` holds the unit numbers in the
   /// order word, sense, slot. Throws where the counts do not fit or a unit does not exist.
-  Lexicon(SlotTable table, std::span<const Index> ranks, std::span<const Index> units)
+  template <IdRange Units>
+  Lexicon(SlotTable table, std::span<const Index> ranks, const Units& units)
       : Lexicon(std::move(table), static_cast<Index>(ranks.size())) {
     set_ranks(ranks);
     const auto order = static_cast<std::size_t>(table_.order);
-    detail::require(units.size() == static_cast<std::size_t>(senses_) * order, "a lexicon of ",
-                    senses_, " senses of order ", table_.order, " needs as many units, not ",
-                    units.size());
+    detail::require(std::ranges::size(units) == static_cast<std::size_t>(senses_) * order,
+                    "a lexicon of ", senses_, " senses of order ", table_.order,
+                    " needs as many units, not ", std::ranges::size(units));
     BitWriter writer;
     for (Index w = 0, at = 0; w < words_; ++w)
       for (Index s = 0; s < rank(w); ++s)
         for (int j = 0; j < table_.order; ++j, ++at) {
-          const Index unit = units[static_cast<std::size_t>(at)];
+          const auto unit = static_cast<Index>(std::ranges::data(units)[at]);
           check_unit(w, s, j, unit);
           writer.write(static_cast<std::uint64_t>(unit), bits_[static_cast<std::size_t>(j)]);
         }

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <limits>
+#include <string>
+
+#include "see/core/types.hpp"
+
+namespace see {
+
+inline constexpr Index all_rows = std::numeric_limits<Index>::max();
+
+/// What to read of a table.
+struct ReadOptions {
+  Index first = all_rows;  ///< stop after that many rows (duplicates not counted), at least 1
+};
+
+/// What a reader met.
+struct ReadReport {
+  Index duplicates = 0;  ///< rows dropped because an earlier row has the same word (text and .bin)
+  std::string format;    ///< such as "GloVe text"
+};
+
+}  // namespace see
