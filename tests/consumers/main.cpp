@@ -1,14 +1,20 @@
 #include <see/see.hpp>
 
 #include <iostream>
-#include <string>
 #include <vector>
 
+// Two words that share a sememe, and a layer that looks them up.
 int main() {
-  const std::vector<std::string> words{"king", "queen", "prince"};
-  const see::Table table(see::Vocabulary::from(words), {1, 2, 3, 4, 5, 6}, 3, 2);
+  const see::Lexicon lexicon = see::LexiconBuilder(see::SlotTable::shared(2, 3))
+                                   .word()
+                                   .sense({0, 1})
+                                   .word()
+                                   .sense({0, 2})
+                                   .sense({1, 2})
+                                   .finish();
+  const auto layer = see::make_see(see::Shape::cube(16, 2), lexicon);
+  const see::RowMatrix<float> rows = layer.forward(std::vector<int>{1, 0, 1});
   std::cout << "see " << SEE_VERSION_MAJOR << '.' << SEE_VERSION_MINOR << '.' << SEE_VERSION_PATCH
-            << ": " << table.words()[1] << " is row " << *table.words().find("queen") << ", "
-            << table.matrix().row(1) << '\n';
-  return table.words().find("prince") == 2 && table.matrix()(2, 1) == 6 ? 0 : 1;
+            << ": rows of " << rows.cols() << ", norm " << rows.row(0).norm() << '\n';
+  return rows.row(0) == rows.row(2) && rows.allFinite() ? 0 : 1;
 }

@@ -56,7 +56,8 @@ struct Layout {
 template <class Scalar>
 struct Workspace {
   std::vector<Slot<Scalar>> slots;
-  std::vector<Term<Scalar>> terms;
+  std::vector<Term<Scalar>> terms;  ///< the first `count` are in use
+  Index count = 0;
   std::vector<const Scalar*> prefix_of;
   std::vector<Scalar> prefixes;
   std::vector<Scalar> suffixes;
@@ -87,25 +88,41 @@ inline void scale_padded(Scalar scale, const Scalar* in, Index n, Scalar* out) {
   for (Index k = 0; k < n; k += lanes<Scalar>) store(out + k, multiply(factor, load(in + k)));
 }
 
+/// out = gain * left (x) right for a left of `rows` numbers and a right of n, whole registers at a
+/// time: up to lanes - 1 numbers past the end of `right` are read, and of `out` written.
+template <class Scalar>
+inline void kron_pair(const Scalar* left, Index rows, Scalar gain, const Scalar* right, Index n,
+                      Scalar* out) {
+  if (n <= lanes<Scalar>) {
+    const Packet<Scalar> scaled = multiply(broadcast(gain), load(right));
+    for (Index y = 0; y < rows; ++y) store(out + y * n, multiply(broadcast(left[y]), scaled));
+    return;
+  }
+  for (Index y = 0; y < rows; ++y) scale_padded(gain * left[y], right, n, out + y * n);
+}
+
 /// out = gain * factors[0] (x) ... (x) factors[count - 1], of `length` numbers; up to lanes - 1
 /// more are written behind them. `chain` has room for 2 * (length + lanes) numbers. Cost: at most 2
 /// * length multiplications.
 template <class Scalar>
 inline void kron_chain(const Scalar* const* factors, const Index* dims, int count, Scalar gain,
                        Scalar* out, Index length, Scalar* chain) {
-  Scalar* now = chain;
   Scalar* next = chain + length + lanes<Scalar>;
+  const Scalar* now = factors[count - 1];
   Index n = dims[count - 1];
-  std::memcpy(now, factors[count - 1], static_cast<std::size_t>(n) * sizeof(Scalar));
-  store(now + n, broadcast(Scalar(0)));
-  for (int j = count - 2; j >= 0; --j) {
-    Scalar* to = j == 0 ? out : next;
-    const Scalar scale = j == 0 ? gain : Scalar(1);
-    for (Index y = 0; y < dims[j]; ++y) scale_padded(scale * factors[j][y], now, n, to + y * n);
-    n *= dims[j];
-    std::swap(now, next);
+  if (n % lanes<Scalar> != 0) {  // nothing may be read behind the last unit of an inventory
+    std::copy_n(now, n, chain);
+    store(chain + n, broadcast(Scalar(0)));
+    now = chain;
   }
-  if (count == 1) scale_padded(gain, now, n, out);
+  if (count == 1) return scale_padded(gain, now, n, out);
+  for (int j = count - 2; j > 0; --j) {
+    kron_pair(factors[j], dims[j], Scalar(1), now, n, next);
+    n *= dims[j];
+    now = next;
+    next = next == chain ? chain + length + lanes<Scalar> : chain;
+  }
+  kron_pair(factors[0], dims[0], gain, now, n, out);
 }
 
 /// out[r][0 .. Packets * lanes) = sum_t prefix[t][r] * suffix[t][...] for r < Rows. Accumulators
@@ -125,8 +142,7 @@ inline void outer_sum_tile(const Scalar* const* prefix, Index row, const Scalar*
     }
   }
   for (int r = 0; r < Rows; ++r)
-    for (int k = 0; k < Packets; ++k)
-      store(out + r * stride + k * lanes<Scalar>, sum[r][k]);
+    for (int k = 0; k < Packets; ++k) store(out + r * stride + k * lanes<Scalar>, sum[r][k]);
 }
 
 template <class Scalar, int Rows>
@@ -167,7 +183,8 @@ inline void outer_sum(const Layout& layout, const Scalar* const* prefix, const S
 }  // namespace detail
 
 /// out[0 .. width) = the first `width` entries of sum_t gain_t * f_{t,1} (x) ... (x) f_{t,o}, over
-/// the terms in work.terms (design: entry (i1, ..., io) at ((i1 * q2 + i2) * q3 + i3) ...).
+/// the first work.count terms of work.terms (design: entry (i1, ..., io) at ((i1 * q2 + i2) * q3 +
+/// i3) ...).
 ///
 /// Cost: terms * product multiply-adds and at most 2 * terms * (prefix + suffix) to set them up.
 /// `out` must not overlap the factors. Allocates only where `work` must grow.
@@ -178,7 +195,7 @@ void kron_sum(const Layout& layout, Workspace<Scalar>& work, Scalar* out, Index 
   using namespace detail;
   const int order = Order == Eigen::Dynamic ? layout.order : Order;
   const int split = order / 2;
-  const auto terms = static_cast<Index>(work.terms.size());
+  const Index terms = work.count;
   if (terms == 0) {
     std::fill(out, out + width, Scalar(0));
     return;

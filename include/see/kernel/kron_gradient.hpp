@@ -55,8 +55,8 @@ template <class Scalar>
 using FactorGradients = std::array<Scalar*, max_factors>;
 
 /// For L = <G, sum_t gain_t f_{t,1} (x) ... (x) f_{t,o}>, adds dL/df_{t,j} to out[t][j] and writes
-/// dL/dgain_t to gain_gradient[t], over the terms in work.terms. G has `product` numbers (zeros
-/// where the embedding is cut). Accumulators of several terms may coincide.
+/// dL/dgain_t to gain_gradient[t], over the first work.count terms of work.terms. G has `product`
+/// numbers (zeros where the embedding is cut). Accumulators of several terms may coincide.
 ///
 /// Cost: about 4 * terms * product multiply-adds.
 template <class Scalar>
@@ -64,7 +64,7 @@ void kron_sum_gradient(const Layout& layout, Workspace<Scalar>& work, const Scal
                        std::span<const FactorGradients<Scalar>> out, Scalar* gain_gradient) {
   const Index length = layout.prefix * layout.suffix + 4 * lanes<Scalar>;
   Scalar* scratch = detail::at_least(work.scratch, 8 * length);
-  for (std::size_t t = 0; t < work.terms.size(); ++t) {
+  for (std::size_t t = 0; t < static_cast<std::size_t>(work.count); ++t) {
     const Term<Scalar>& term = work.terms[t];
     gain_gradient[t] = detail::kron_pullback(term.factors.data(), layout.dims.data(), layout.order,
                                              gradient, term.gain, out[t].data(), scratch);

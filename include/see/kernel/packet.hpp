@@ -4,9 +4,9 @@
 
 #include "see/core/types.hpp"
 
-/// The widest SIMD register that Eigen uses for Scalar under the compiler flags in force (one number
-/// where it uses none). The few operations that the kernels need, so that Eigen's packet functions are
-/// named in this header alone.
+/// The widest SIMD register that Eigen uses for Scalar under the compiler flags in force (one
+/// number where it uses none). The few operations that the kernels need, so that Eigen's packet
+/// functions are named in this header alone.
 namespace see::kernel {
 
 template <class Scalar>

@@ -39,16 +39,17 @@ class WordSums {
 
   kernel::Workspace<Scalar>& work() noexcept { return work_; }
 
-  /// Fills work().terms with the terms of word `w`.
+  /// Fills work().terms with the work().count terms of word `w`.
   void collect(Index w) {
     const Lexicon& lexicon = parts_.lexicon;
     const Index rank = lexicon.rank(w);
     const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
+    const SlotTable& table = lexicon.table();
     Index units[max_order];
-    work_.terms.clear();
+    std::size_t count = 0;
     for (Index s = 0; s < rank; ++s) {
       lexicon.units(w, s, units);
-      const auto* slot = work_.slots.data() + lexicon.table().row_of(s) * order_;
+      const auto* slot = work_.slots.data() + table.row_of(s) * order_;
       kernel::Term<Scalar> term;
       term.gain = scale;
       if (parts_.has_gains())
@@ -56,11 +57,14 @@ class WordSums {
       for (int j = 0; j < order_; ++j)
         term.factors[static_cast<std::size_t>(j)] =
             slot[j].values + units[j] * slot[j].rank * slot[j].dim;
-      for (Index i = 0; i < slot[0].rank; ++i) {
-        work_.terms.push_back(term);
+      const auto vectors = static_cast<std::size_t>(slot[0].rank);
+      if (work_.terms.size() < count + vectors) work_.terms.resize(2 * (count + vectors));
+      for (std::size_t i = 0; i < vectors; ++i) {
+        work_.terms[count++] = term;
         for (int j = 0; j < order_; ++j) term.factors[static_cast<std::size_t>(j)] += slot[j].dim;
       }
     }
+    work_.count = static_cast<Index>(count);
   }
 
   /// out = cut_p(z(id)) A for `count` ids, without the mean. With axes the rows go through one
