@@ -44,13 +44,6 @@
 #include "see/eval/word_lookup.hpp"
 #include "see/eval/word_similarity.hpp"
 
-#include "see/compress/basis.hpp"
-#include "see/compress/induce.hpp"
-#include "see/compress/induce_plan.hpp"
-#include "see/compress/induce_refit.hpp"
-#include "see/compress/induce_search.hpp"
-#include "see/compress/induce_train.hpp"
-
 #include "see/io/atomic_file.hpp"
 #include "see/io/crc32.hpp"
 #include "see/io/json.hpp"
@@ -70,3 +63,13 @@
 #include "see/io/words_file.hpp"
 #include "see/io/write_safetensors.hpp"
 #include "see/io/write_word_vectors.hpp"
+
+#include "see/compress/basis.hpp"
+#include "see/compress/compress.hpp"
+#include "see/compress/fit.hpp"
+#include "see/compress/induce.hpp"
+#include "see/compress/induce_choose.hpp"
+#include "see/compress/induce_plan.hpp"
+#include "see/compress/induce_refit.hpp"
+#include "see/compress/induce_search.hpp"
+#include "see/compress/induce_train.hpp"

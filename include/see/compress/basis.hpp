@@ -1,0 +1,152 @@
+#pragma once
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "see/core/parallel.hpp"
+#include "see/core/types.hpp"
+#include "see/error.hpp"
+
+namespace see {
+
+/// An affine frame for the rows of a table: coefficients c (p) stand for the row
+///
+///     y = mean + axes^T c            (axes: p x d, orthonormal rows in order of falling variance)
+///
+/// or y = mean + c where `axes` is empty (then p = d); an empty `mean` counts as zero.
+/// All numbers are half-precision values, as a file keeps them.
+struct PrincipalBasis {
+  Vector<float> mean;     ///< d, or empty
+  RowMatrix<float> axes;  ///< p x d, or empty
+};
+
+/// First and second moments of the rows of a table.
+struct Moments {
+  Vector<double> mean;           ///< d
+  RowMatrix<double> covariance;  ///< d x d, of the centred rows; empty where not asked for
+  double energy = 0;             ///< mean of |x|^2
+};
+
+namespace detail {
+
+/// The largest finite number of half precision.
+inline constexpr float largest_half = 65504.0F;
+
+/// `value` as half precision keeps it (round to nearest even).
+inline float round_to_half(float value) { return static_cast<float>(Eigen::half(value)); }
+
+template <class Derived>
+void round_to_half(Eigen::PlainObjectBase<Derived>& values) {
+  values = values.unaryExpr([](float value) { return round_to_half(value); }).eval();
+}
+
+/// A grain that cuts n rows into at most `count` ranges of at least `least` rows.
+inline std::size_t grain_for(std::size_t n, std::size_t count, std::size_t least) {
+  return std::max(least, (n + count - 1) / count);
+}
+
+}  // namespace detail
+
+/// Mean, energy and (where asked) covariance of the n rows of `table`, n >= 1.
+/// O(n d) without, O(n d^2) with covariance; sums in double over blocks of rows, in order.
+inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Executor& run) {
+  const Index n = table.rows(), d = table.cols();
+  detail::require(n >= 1, "moments of a table without rows, needed at least one");
+  const std::size_t grain = detail::grain_for(static_cast<std::size_t>(n), 16, 256);
+  const std::size_t ranges = (static_cast<std::size_t>(n) + grain - 1) / grain;
+  constexpr Index block = 256;
+
+  Moments result;
+  result.mean.setZero(d);
+  std::vector<Vector<double>> sums(ranges);
+  std::vector<double> energies(ranges, 0.0);
+  for_ranges(run, static_cast<std::size_t>(n), grain, [&](std::size_t first, std::size_t last) {
+    Vector<double> sum = Vector<double>::Zero(d);
+    double energy = 0;
+    for (Index at = static_cast<Index>(first); at < static_cast<Index>(last); at += block) {
+      const auto rows = table.middleRows(at, std::min(block, static_cast<Index>(last) - at));
+      const RowMatrix<double> values = rows.cast<double>();
+      sum += values.colwise().sum().transpose();
+      energy += values.squaredNorm();
+    }
+    sums[first / grain] = std::move(sum);
+    energies[first / grain] = energy;
+  });
+  for (std::size_t r = 0; r < ranges; ++r) {
+    result.mean += sums[r];
+    result.energy += energies[r];
+  }
+  result.mean /= static_cast<double>(n);
+  result.energy /= static_cast<double>(n);
+  if (!covariance) return result;
+
+  std::vector<RowMatrix<double>> squares(ranges);
+  const Vector<float> mean = result.mean.cast<float>();
+  for_ranges(run, static_cast<std::size_t>(n), grain, [&](std::size_t first, std::size_t last) {
+    RowMatrix<double> sum = RowMatrix<double>::Zero(d, d);
+    RowMatrix<float> centred, product(d, d);
+    for (Index at = static_cast<Index>(first); at < static_cast<Index>(last); at += block) {
+      centred = table.middleRows(at, std::min(block, static_cast<Index>(last) - at));
+      centred.rowwise() -= mean.transpose();
+      product.noalias() = centred.transpose() * centred;
+      sum += product.cast<double>();
+    }
+    squares[first / grain] = std::move(sum);
+  });
+  result.covariance.setZero(d, d);
+  for (const auto& square : squares) result.covariance += square;
+  result.covariance /= static_cast<double>(n);
+  return result;
+}
+
+/// The frame of a table with the given moments: its mean where `with_mean`, and its first `width`
+/// principal axes where `with_axes` (which needs moments with covariance; otherwise width must be
+/// d). O(d^3). Throws where width is not in [1, d] and where a mean does not fit half precision.
+inline PrincipalBasis fit_basis(const Moments& moments, bool with_mean, bool with_axes,
+                                Index width) {
+  const Index d = moments.mean.size();
+  detail::require(width >= 1 && width <= d, "a basis of ", width, " axes, needed 1 to ", d);
+  detail::require(with_axes || width == d, "a basis without axes keeps all ", d,
+                  " coordinates, not ", width);
+  PrincipalBasis basis;
+  if (with_mean) {
+    detail::require(moments.mean.cwiseAbs().maxCoeff() < detail::largest_half, "a mean of up to ",
+                    moments.mean.cwiseAbs().maxCoeff(), ", needed below ", detail::largest_half,
+                    " to keep it in half precision");
+    basis.mean = moments.mean.cast<float>();
+    detail::round_to_half(basis.mean);
+  }
+  if (!with_axes) return basis;
+  detail::require(moments.covariance.rows() == d, "axes need moments with covariance");
+  const Eigen::MatrixXd symmetric = moments.covariance;
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric);
+  basis.axes = solver.eigenvectors().rowwise().reverse().leftCols(width).transpose().cast<float>();
+  for (Index i = 0; i < width; ++i) {  // the solver leaves signs open
+    Index largest = 0;
+    basis.axes.row(i).cwiseAbs().maxCoeff(&largest);
+    if (basis.axes(i, largest) < 0) basis.axes.row(i) *= -1;
+  }
+  detail::round_to_half(basis.axes);
+  return basis;
+}
+
+/// coefficients (m x p) = (rows - mean) axes^T for rows (m x d). O(m p d), O(m d) without axes.
+inline RowMatrix<float> to_basis(const PrincipalBasis& basis, ConstRowMatrixRef<float> rows) {
+  RowMatrix<float> centred = rows;
+  if (basis.mean.size() > 0) centred.rowwise() -= basis.mean.transpose();
+  if (basis.axes.size() == 0) return centred;
+  return centred * basis.axes.transpose();
+}
+
+/// rows (m x d) = mean + coefficients axes for coefficients (m x p). Cost as to_basis.
+inline RowMatrix<float> from_basis(const PrincipalBasis& basis,
+                                   ConstRowMatrixRef<float> coefficients) {
+  RowMatrix<float> rows =
+      basis.axes.size() == 0 ? RowMatrix<float>(coefficients) : coefficients * basis.axes;
+  if (basis.mean.size() > 0) rows.rowwise() += basis.mean.transpose();
+  return rows;
+}
+
+}  // namespace see

@@ -1,0 +1,227 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "see/compress/basis.hpp"
+#include "see/compress/induce.hpp"
+#include "see/compress/induce_plan.hpp"
+#include "see/model/shape.hpp"
+
+namespace see {
+
+/// The fewest payload bytes any induced code of a rows x dim table takes.
+inline std::size_t smallest_induced_payload(Index rows, Index dim) {
+  return payload_bytes(smallest_induced_plan(dim), rows);
+}
+
+namespace detail {
+
+/// Searches for the plan of least error within a byte budget by short fits to a sample.
+class PlanSearch {
+ public:
+  PlanSearch(ConstRowMatrixRef<float> table, std::size_t budget, const Executor& run)
+      : table_(table), rows_(table.rows()), dim_(table.cols()), budget_(budget), run_(run) {
+    const bool axes = dim_ >= 2 && axes_bytes(dim_) <= budget_ / 2;
+    moments_ = moments(table, axes, run);
+    draw_sample();
+    const bool storable = moments_.mean.cwiseAbs().maxCoeff() < largest_half;
+    const double share = moments_.mean.squaredNorm() / std::max(moments_.energy, 1e-300);
+    frames_.push_back({storable && share > 22 / static_cast<double>(rows_), false, dim_});
+    if (!axes) return;
+    const Index useful = useful_width();
+    frames_.push_back({storable, true, useful});
+    if (useful < dim_) frames_.push_back({storable, true, dim_});
+  }
+
+  /// The best plan found: in each frame a climb over the number of unit bits, up and down from a
+  /// middling one until two steps in a row bring nothing.
+  InducedPlan best() {
+    best_ = smallest_induced_plan(dim_);
+    least_ = trial(best_);
+    for (const Frame& frame : frames_) {
+      int start = std::min(most_bits(), 16);
+      while (start > 0 && !possible(frame, start)) --start;
+      double least = best_of(frame, start);
+      for (const int step : {1, -1})
+        for (int bits = start + step, misses = 0; bits >= 1 && bits <= most_unit_bits && misses < 2;
+             bits += step) {
+          const double error = best_of(frame, bits);
+          misses = error < least ? 0 : misses + 1;
+          least = std::min(least, error);
+        }
+    }
+    return best_;
+  }
+
+ private:
+  /// Both slots together. Larger codebooks gain less than 1% on real tables and double the time.
+  static constexpr int most_unit_bits = 17;
+
+  struct Frame {
+    bool mean, basis;
+    Index width;
+  };
+
+  std::size_t axes_bytes(Index width) const { return 2 * static_cast<std::size_t>(width * dim_); }
+
+  /// Rows that trials see.
+  void draw_sample() {
+    Random random(1);
+    const auto n = static_cast<std::size_t>(rows_);
+    const auto chosen = sample_without_replacement(n, std::min<std::size_t>(n, 4000), random);
+    sample_.resize(static_cast<Index>(chosen.size()), dim_);
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+      sample_.row(static_cast<Index>(i)) = table_.row(static_cast<Index>(chosen[i]));
+  }
+
+  /// Principal axes above the water level of the Gaussian reference at the rate that is left beside
+  /// them: only they would get bits (Cover and Thomas, Elements of Information Theory, 10.3.3).
+  Index useful_width() const {
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments_.covariance,
+                                                                Eigen::EigenvaluesOnly);
+    const Eigen::VectorXd variances = solver.eigenvalues().reverse().cwiseMax(0.0);
+    double logarithms = 0;
+    for (Index width = 1; width < dim_; ++width) {
+      if (!(variances(width) > 0)) return width;
+      logarithms += 0.5 * std::log2(variances(width - 1));
+      const double level = 0.5 * std::log2(variances(width)) * static_cast<double>(width);
+      const auto left = static_cast<double>(budget_ - axes_bytes(width));
+      if (logarithms - level >= 8 * left / static_cast<double>(rows_)) return width;
+    }
+    return dim_;
+  }
+
+  /// The most unit bits (of both slots together) whose codebooks take at most a third of the
+  /// budget.
+  int most_bits() const {
+    int bits = 0;
+    while (bits < most_unit_bits &&
+           3 * fixed_bytes(form({false, false, dim_}, bits + 1)) <= budget_)
+      ++bits;
+    return bits;
+  }
+
+  /// A plan without terms and row scales; slot 2 gets the odd bit.
+  InducedPlan form(const Frame& frame, int bits) const {
+    InducedPlan plan;
+    plan.dim = dim_;
+    plan.width = frame.width;
+    const Shape shape = Shape::balanced(frame.width, 2);
+    plan.q1 = shape.factor_dim(0);
+    plan.q2 = shape.factor_dim(1);
+    plan.units1 = Index{1} << (bits / 2);
+    plan.units2 = Index{1} << (bits - bits / 2);
+    plan.mean = frame.mean;
+    plan.basis = frame.basis;
+    return plan;
+  }
+
+  Index most_terms(const InducedPlan& plan) const {
+    const Index useful = term_bits(plan) == 0 ? 1 : 2 * plan.width;
+    return terms_within(plan, rows_, budget_, std::min<Index>(useful, 1024));
+  }
+
+  bool possible(const Frame& frame, int bits) const { return most_terms(form(frame, bits)) >= 1; }
+
+  /// The most scale bits, up to 6, that fit beside the plan's terms.
+  int spare_scale_bits(InducedPlan plan) const {
+    for (plan.scale_bits = 6; plan.scale_bits > 0; --plan.scale_bits)
+      if (payload_bytes(plan, rows_) <= budget_) break;
+    return plan.scale_bits;
+  }
+
+  /// Tries the plans of this frame and bits: the most terms with the scale bits that are left, and
+  /// one term less where few were left. Records the best plan, in which larger codebooks must
+  /// bring three hundredths to pay for a slower search; returns the least error.
+  double best_of(const Frame& frame, int bits) {
+    InducedPlan plan = form(frame, bits);
+    plan.terms = most_terms(plan);
+    double error = std::numeric_limits<double>::infinity();
+    for (int left = 2; left > 0 && plan.terms >= 1; --left, --plan.terms) {
+      plan.scale_bits = spare_scale_bits(plan);
+      if (plan.scale_bits >= 3) left = 1;
+      const double now = trial(plan);
+      error = std::min(error, now);
+      const bool slower = plan.units1 * plan.units2 > best_.units1 * best_.units2;
+      if (now >= (slower ? 0.97 : 1.0) * least_) continue;
+      best_ = plan;
+      least_ = now;
+    }
+    return error;
+  }
+
+  /// Estimated relative error of a plan: a short fit to the sample, its error scaled by what
+  /// fitting P codebook numbers to m instead of n rows hides, (1 - P / (n p)) / (1 - P / (m p)),
+  /// plus the energy outside of the frame.
+  double trial(const InducedPlan& plan) const {
+    if (payload_bytes(plan, rows_) > budget_) return std::numeric_limits<double>::infinity();
+    const Index m = std::min(sample_.rows(), std::max<Index>(300, 40000 / plan.terms));
+    const auto rows = sample_.topRows(m);
+    const PrincipalBasis& basis = frame_of(plan);
+    const TermGrid grid = make_grid(rows, basis, plan, run_);
+    InducedOptions options;
+    options.training_beam = 2;
+    options.iterations = 4;
+    options.run = run_;
+    const double coded = Inducer(grid, plan, options).learn();
+
+    const double centred =
+        basis.mean.size() > 0
+            ? static_cast<double>((rows.rowwise() - basis.mean.transpose()).squaredNorm())
+            : static_cast<double>(rows.squaredNorm());
+    const double inside =
+        static_cast<double>(grid.rows.squaredNorm()) * static_cast<double>(grid.unit * grid.unit);
+    const double parameters = static_cast<double>(plan.units1 * plan.q1 + plan.units2 * plan.q2);
+    const double width = static_cast<double>(plan.width);
+    const double all = 1 - parameters / (static_cast<double>(rows_) * width);
+    const double seen = 1 - parameters / (static_cast<double>(m) * width);
+    const double hidden = all > 0 && seen > 0.1 ? all / seen : 1.0;
+    const double energy = std::max(static_cast<double>(rows.squaredNorm()), 1e-30);
+    return (coded * hidden * inside + std::max(0.0, centred - inside)) / energy;
+  }
+
+  /// The frame of a plan; the last one is kept.
+  const PrincipalBasis& frame_of(const InducedPlan& plan) const {
+    const bool same = basis_ && basis_form_.mean == plan.mean && basis_form_.basis == plan.basis &&
+                      basis_form_.width == plan.width;
+    if (!same) basis_ = fit_basis(moments_, plan.mean, plan.basis, plan.width);
+    basis_form_ = plan;
+    return *basis_;
+  }
+
+  ConstRowMatrixRef<float> table_;
+  Index rows_, dim_;
+  std::size_t budget_;
+  const Executor& run_;
+  Moments moments_;
+  RowMatrix<float> sample_;
+  std::vector<Frame> frames_;
+  InducedPlan best_;
+  double least_ = 0;
+  mutable std::optional<PrincipalBasis> basis_;
+  mutable InducedPlan basis_form_;
+};
+
+}  // namespace detail
+
+/// The plan of least estimated error for `table` (n x d) among those of at most `payload_budget`
+/// bytes: whether mean and axes (2 d p bytes) earn their place, how many axes, how large the
+/// codebooks, how many terms, and how many bits for row scales. The mean stays where it holds more
+/// of the energy than its 16 d bits would save elsewhere, 2 ln 2 * 16 / n by the slope of the
+/// rate-distortion curve; the rest is decided by some twenty short fits to at most 4000 rows.
+/// Deterministic. Throws where no plan fits; the message gives the fewest bytes needed.
+inline InducedPlan plan_induced(ConstRowMatrixRef<float> table, std::size_t payload_budget,
+                                const Executor& run = threads()) {
+  detail::validate_induced_input(table, table.cols());
+  const std::size_t least = smallest_induced_payload(table.rows(), table.cols());
+  detail::require(payload_budget >= least, "an induced code of ", table.rows(), " x ", table.cols(),
+                  " numbers in ", payload_budget, " bytes, needed at least ", least);
+  return detail::PlanSearch(table, payload_budget, run).best();
+}
+
+}  // namespace see

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "see/core/bits.hpp"
+#include "see/core/types.hpp"
+#include "see/error.hpp"
+
+namespace see {
+
+/// The form of an induced code of n rows of d numbers. Row w decodes to
+///
+///     y_w = mean + axes^T cut_p(s_w * sum_{k=1..terms} g_k * U[a_wk] (x) V[b_wk])
+///
+/// with codebooks U (units1 x q1) and V (units2 x q2) shared by all rows and all terms,
+/// one gain g_k a term, a scale s_w of scale_bits bits a row (1 where scale_bits is 0), and cut_p
+/// the first `width` entries. Design notes, section 3.
+///
+/// Invariant: 1 <= width <= dim, width == dim unless basis, q1 * q2 >= width, 1 <= units1,
+/// units2 <= 65536, terms >= 1, 0 <= scale_bits <= 16.
+struct InducedPlan {
+  Index dim = 1;     ///< d
+  Index width = 1;   ///< p, coordinates that are coded
+  Index q1 = 1;      ///< entries of a unit of slot 1
+  Index q2 = 1;      ///< entries of a unit of slot 2
+  Index units1 = 1;  ///< K1, units of slot 1
+  Index units2 = 1;  ///< K2, units of slot 2
+  Index terms = 1;   ///< T
+  int scale_bits = 0;
+  bool mean = false;
+  bool basis = false;
+
+  bool operator==(const InducedPlan&) const = default;
+};
+
+/// Throws unless the invariant of InducedPlan holds.
+inline void validate(const InducedPlan& plan) {
+  detail::require(plan.dim >= 1 && plan.width >= 1 && plan.width <= plan.dim,
+                  "an induced plan codes ", plan.width, " of ", plan.dim,
+                  " coordinates, needed 1 to all of them");
+  detail::require(plan.basis || plan.width == plan.dim, "an induced plan without basis codes ",
+                  plan.width, " coordinates, needed all ", plan.dim);
+  detail::require(plan.q1 >= 1 && plan.q2 >= 1 && plan.q1 * plan.q2 >= plan.width,
+                  "an induced plan has factors of ", plan.q1, " and ", plan.q2,
+                  " entries, needed a product of at least ", plan.width);
+  for (const Index units : {plan.units1, plan.units2})
+    detail::require(units >= 1 && units <= 65536, "an induced plan has a codebook of ", units,
+                    " units, needed 1 to 65536");
+  detail::require(plan.terms >= 1, "an induced plan has ", plan.terms,
+                  " terms, needed at least one");
+  detail::require(plan.scale_bits >= 0 && plan.scale_bits <= 16,
+                  "an induced plan has row scales of ", plan.scale_bits, " bits, needed 0 to 16");
+}
+
+/// Bits of the index of one term of one row: two unit numbers.
+constexpr int term_bits(const InducedPlan& plan) {
+  return bits_for(static_cast<std::uint64_t>(plan.units1)) +
+         bits_for(static_cast<std::uint64_t>(plan.units2));
+}
+
+/// Bytes of everything that does not grow with rows or terms: codebooks, mean and axes (2 bytes a
+/// number) and the table of row scales (2 bytes each).
+constexpr std::size_t fixed_bytes(const InducedPlan& plan) {
+  const Index numbers = plan.units1 * plan.q1 + plan.units2 * plan.q2 + (plan.mean ? plan.dim : 0) +
+                        (plan.basis ? plan.width * plan.dim : 0) +
+                        (plan.scale_bits > 0 ? Index{1} << plan.scale_bits : 0);
+  return 2 * static_cast<std::size_t>(numbers);
+}
+
+/// Bytes of the model of `rows` rows without file header: fixed_bytes, 4 bytes a gain, and the bits
+/// of index and row scales, packed.
+constexpr std::size_t payload_bytes(const InducedPlan& plan, Index rows) {
+  const auto n = static_cast<std::uint64_t>(rows);
+  return fixed_bytes(plan) + 4 * static_cast<std::size_t>(plan.terms) +
+         packed_bytes(n * static_cast<std::uint64_t>(plan.terms) *
+                      static_cast<std::uint64_t>(term_bits(plan))) +
+         packed_bytes(n * static_cast<std::uint64_t>(plan.scale_bits));
+}
+
+/// The most terms (at least 1, at most `limit`) with which `plan` takes up to `budget` bytes; 0
+/// where one term is too much.
+inline Index terms_within(InducedPlan plan, Index rows, std::size_t budget, Index limit) {
+  Index low = 0, high = limit;
+  while (low < high) {
+    plan.terms = low + (high - low + 1) / 2;
+    if (payload_bytes(plan, rows) <= budget)
+      low = plan.terms;
+    else
+      high = plan.terms - 1;
+  }
+  return low;
+}
+
+/// The plan of the fewest bytes for a table of `dim` columns: one unit a slot, one term, no index.
+inline InducedPlan smallest_induced_plan(Index dim) {
+  detail::require(dim >= 1, "an induced plan for ", dim, " columns, needed at least one");
+  InducedPlan plan;
+  plan.dim = plan.width = dim;
+  for (Index q1 = 1, least = dim + 2; q1 <= dim; ++q1) {
+    const Index q2 = (dim + q1 - 1) / q1;
+    if (q1 + q2 >= least) continue;
+    least = q1 + q2;
+    plan.q1 = q1;
+    plan.q2 = q2;
+  }
+  return plan;
+}
+
+}  // namespace see

@@ -1,0 +1,203 @@
+#pragma once
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include "see/compress/basis.hpp"
+#include "see/core/parallel.hpp"
+#include "see/core/types.hpp"
+
+namespace see::detail {
+
+/// Codebooks (K x q1, K x q2), a gain for each term and the table of row scales ({1} for none).
+struct TermModel {
+  RowMatrix<float> u, v;
+  Vector<float> gains;
+  std::vector<float> scales;
+};
+
+/// The codes of n rows: units (word, term, slot) and the number of each row's scale.
+struct TermCodes {
+  std::vector<std::uint16_t> index;
+  std::vector<std::uint16_t> scale;
+
+  TermCodes() = default;
+  TermCodes(Index rows, Index terms)
+      : index(static_cast<std::size_t>(2 * rows * terms)), scale(static_cast<std::size_t>(rows)) {}
+
+  std::span<const std::uint16_t> row(std::size_t w) const {
+    const std::size_t stride = index.size() / scale.size();
+    return std::span(index).subspan(w * stride, stride);
+  }
+  std::span<std::uint16_t> row(std::size_t w) {
+    const std::size_t stride = index.size() / scale.size();
+    return std::span(index).subspan(w * stride, stride);
+  }
+};
+
+/// sum_k g_k U[a_k] (x) V[b_k] as a q1 x q2 matrix in `out` (not scaled). O(terms q1 q2).
+inline void sum_terms(const TermModel& model, std::span<const std::uint16_t> codes,
+                      RowMatrix<float>& out) {
+  out.setZero(model.u.cols(), model.v.cols());
+  for (Index k = 0; k < model.gains.size(); ++k) {
+    const auto at = static_cast<std::size_t>(2 * k);
+    const auto v = model.v.row(codes[at + 1]);
+    for (Index i = 0; i < out.rows(); ++i)
+      out.row(i) += (model.gains(k) * model.u(codes[at], i)) * v;
+  }
+}
+
+/// Calls body(sum, first, last) for at most eight ranges of [0, n), each with a sum of its own that
+/// starts as `zero`, and adds these up in order. Equal for any number of threads.
+template <class Sum, class Body>
+Sum reduce_ranges(const Executor& run, std::size_t n, const Sum& zero, const Body& body) {
+  const std::size_t grain = grain_for(n, 8, 512);
+  std::vector<Sum> sums((n + grain - 1) / grain, zero);
+  for_ranges(run, n, grain,
+             [&](std::size_t first, std::size_t last) { body(sums[first / grain], first, last); });
+  Sum total = zero;
+  for (const Sum& sum : sums) total += sum;
+  return total;
+}
+
+/// sum_w |x_w - s_w code_w|^2 over the rows of `grid` (n x q1 q2). O(n terms q1 q2).
+inline double squared_error(ConstRowMatrixRef<float> grid, const TermModel& model,
+                            const TermCodes& codes, const Executor& run) {
+  const auto n = static_cast<std::size_t>(grid.rows());
+  return reduce_ranges(run, n, 0.0, [&](double& sum, std::size_t first, std::size_t last) {
+    RowMatrix<float> code;
+    for (std::size_t w = first; w < last; ++w) {
+      sum_terms(model, codes.row(w), code);
+      const Eigen::Map<const Eigen::RowVectorXf> flat(code.data(), code.size());
+      const float scale = model.scales[codes.scale[w]];
+      sum += static_cast<double>((grid.row(static_cast<Index>(w)) - scale * flat).squaredNorm());
+    }
+  });
+}
+
+/// Solves (N + r I) X = B + r X_now for symmetric positive semidefinite N, r a millionth of N's
+/// mean diagonal: the least-squares solution for what the data decide, X_now for what they leave
+/// open.
+inline void solve_near(Eigen::MatrixXd& normal, Eigen::MatrixXd& right, RowMatrix<float>& now) {
+  const double ridge = 1e-6 * normal.trace() / static_cast<double>(normal.rows());
+  if (!(ridge > 0)) return;
+  normal.diagonal().array() += ridge;
+  right += ridge * now.cast<double>();
+  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> factors(normal);
+  if (factors.info() != Eigen::Success) return;
+  factors.solveInPlace(right);
+  if (right.allFinite()) now = right.cast<float>();
+}
+
+enum class Slot { first, second };
+
+/// Least-squares units of one slot, all else fixed. The error separates over the slot's coordinates
+/// i, and they share one K x K system: with rows X_w and S_w = s_w,
+///
+///     sum_w S_w^2 sum_{k,l} [a_wk = a][a_wl = a'] g_k g_l <V[b_wk], V[b_wl]>   (normal matrix)
+///     sum_w S_w sum_k [a_wk = a] g_k X_w V[b_wk]                               (K x q1 right side)
+///
+/// and transposed for slot 2. O(n (terms^2 + terms q1 q2) + K^3); 9 K x K matrices of double.
+inline void refit_units(ConstRowMatrixRef<float> grid, const TermCodes& codes, Slot slot,
+                        TermModel& model, const Executor& run) {
+  RowMatrix<float>& units = slot == Slot::first ? model.u : model.v;
+  const RowMatrix<float>& others = slot == Slot::first ? model.v : model.u;
+  const Index q1 = model.u.cols(), q2 = model.v.cols(), size = units.rows(), q = units.cols();
+  const Index terms = model.gains.size();
+  const std::size_t mine = slot == Slot::first ? 0 : 1;
+  const RowMatrix<float> gram = others * others.transpose();
+
+  const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(size, size + q);
+  Eigen::MatrixXd system = reduce_ranges(
+      run, codes.scale.size(), zero,
+      [&](Eigen::MatrixXd& sum, std::size_t first, std::size_t last) {
+        Eigen::VectorXf product(q);
+        for (std::size_t w = first; w < last; ++w) {
+          const auto row = codes.row(w);
+          const ConstRowMatrixMap<float> x(grid.row(static_cast<Index>(w)).data(), q1, q2);
+          const float scale = model.scales[codes.scale[w]];
+          for (Index k = 0; k < terms; ++k) {
+            const auto at = static_cast<std::size_t>(2 * k);
+            const Index unit = row[at + mine], other = row[at + 1 - mine];
+            const float factor = scale * model.gains(k);
+            if (slot == Slot::first)
+              product.noalias() = x * others.row(other).transpose();
+            else
+              product.noalias() = x.transpose() * others.row(other).transpose();
+            sum.row(unit).tail(q) += (factor * product).transpose().cast<double>();
+            for (Index l = 0; l <= k; ++l) {
+              const auto before = static_cast<std::size_t>(2 * l);
+              const Index unit_l = row[before + mine];
+              const double value = static_cast<double>(factor * scale * model.gains(l) *
+                                                       gram(other, row[before + 1 - mine]));
+              sum(unit_l, unit) += value;
+              if (l != k) sum(unit, unit_l) += value;
+            }
+          }
+        }
+      });
+  Eigen::MatrixXd normal = system.leftCols(size), right = system.rightCols(q);
+  solve_near(normal, right, units);
+}
+
+/// Least-squares gains, all else fixed: a terms x terms system. O(n terms (terms + q1 q2)).
+inline void refit_gains(ConstRowMatrixRef<float> grid, const TermCodes& codes, TermModel& model,
+                        const Executor& run) {
+  const Index q1 = model.u.cols(), q2 = model.v.cols(), terms = model.gains.size();
+  const RowMatrix<float> gram_u = model.u * model.u.transpose();
+  const RowMatrix<float> gram_v = model.v * model.v.transpose();
+  const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(terms, terms + 1);
+  Eigen::MatrixXd system = reduce_ranges(
+      run, codes.scale.size(), zero,
+      [&](Eigen::MatrixXd& sum, std::size_t first, std::size_t last) {
+        for (std::size_t w = first; w < last; ++w) {
+          const auto row = codes.row(w);
+          const ConstRowMatrixMap<float> x(grid.row(static_cast<Index>(w)).data(), q1, q2);
+          const float scale = model.scales[codes.scale[w]];
+          for (Index k = 0; k < terms; ++k) {
+            const auto at = static_cast<std::size_t>(2 * k);
+            const auto u = model.u.row(row[at]), v = model.v.row(row[at + 1]);
+            sum(k, terms) += static_cast<double>(scale * u.dot(v * x.transpose()));
+            for (Index l = 0; l < terms; ++l) {
+              const auto to = static_cast<std::size_t>(2 * l);
+              sum(k, l) += static_cast<double>(scale * scale * gram_u(row[at], row[to]) *
+                                               gram_v(row[at + 1], row[to + 1]));
+            }
+          }
+        }
+      });
+  Eigen::MatrixXd normal = system.leftCols(terms), right = system.rightCols(1);
+  RowMatrix<float> gains = model.gains;
+  solve_near(normal, right, gains);
+  model.gains = gains;
+}
+
+/// Least-squares scale table, all else fixed: entry j is the sum of <x_w, code_w> over the sum of
+/// |code_w|^2, both over the rows of scale j. O(n terms q1 q2).
+inline void refit_scales(ConstRowMatrixRef<float> grid, const TermCodes& codes, TermModel& model,
+                         const Executor& run) {
+  if (model.scales.size() < 2) return;
+  const auto count = static_cast<Index>(model.scales.size());
+  const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(2, count);
+  const Eigen::MatrixXd sums =
+      reduce_ranges(run, codes.scale.size(), zero,
+                    [&](Eigen::MatrixXd& sum, std::size_t first, std::size_t last) {
+                      RowMatrix<float> code;
+                      for (std::size_t w = first; w < last; ++w) {
+                        sum_terms(model, codes.row(w), code);
+                        const Eigen::Map<const Eigen::RowVectorXf> flat(code.data(), code.size());
+                        const Index j = codes.scale[w];
+                        sum(0, j) += static_cast<double>(grid.row(static_cast<Index>(w)).dot(flat));
+                        sum(1, j) += static_cast<double>(flat.squaredNorm());
+                      }
+                    });
+  for (Index j = 0; j < count; ++j)
+    if (sums(0, j) > 0 && sums(1, j) > 0)
+      model.scales[static_cast<std::size_t>(j)] = static_cast<float>(sums(0, j) / sums(1, j));
+}
+
+}  // namespace see::detail

@@ -1,0 +1,337 @@
+#include <cmath>
+#include <vector>
+
+#include "catch.hpp"
+#include "see/compress/induce.hpp"
+#include "see/compress/induce_choose.hpp"
+
+using see::Index;
+using see::RowMatrix;
+using see::Vector;
+
+namespace {
+
+/// Rows of independent normal numbers whose deviation falls with the column, around a mean.
+RowMatrix<float> random_table(Index rows, Index dim, std::uint64_t seed = 3) {
+  see::Random random(seed);
+  RowMatrix<float> table(rows, dim);
+  for (Index w = 0; w < rows; ++w)
+    for (Index i = 0; i < dim; ++i)
+      table(w, i) = static_cast<float>(0.3 + random.normal() / std::sqrt(1.0 + double(i)));
+  return table;
+}
+
+/// Rows that are sums of two products of planted units, plus noise of relative energy noise^2.
+RowMatrix<float> planted_table(Index rows, Index q1, Index q2, Index units, double noise) {
+  see::Random random(11);
+  const auto normal = [&](Index n, Index q) {
+    RowMatrix<float> values(n, q);
+    for (Index i = 0; i < values.size(); ++i)
+      values.data()[i] = static_cast<float>(random.normal());
+    return values;
+  };
+  const RowMatrix<float> u = normal(units, q1), v = normal(units, q2);
+  RowMatrix<float> table(rows, q1 * q2);
+  for (Index w = 0; w < rows; ++w) {
+    RowMatrix<float> grid = RowMatrix<float>::Zero(q1, q2);
+    for (const float gain : {2.0F, 1.0F}) {
+      const auto a = static_cast<Index>(random.below(static_cast<std::size_t>(units)));
+      const auto b = static_cast<Index>(random.below(static_cast<std::size_t>(units)));
+      grid += gain * u.row(a).transpose() * v.row(b);
+    }
+    table.row(w) = Eigen::Map<const Eigen::RowVectorXf>(grid.data(), grid.size());
+  }
+  const RowMatrix<float> errors = normal(rows, q1 * q2);
+  return table + static_cast<float>(noise) * table.norm() / errors.norm() * errors;
+}
+
+see::InducedPlan small_plan(Index dim) {
+  see::InducedPlan plan;
+  plan.dim = plan.width = dim;
+  const see::Shape shape = see::Shape::balanced(dim, 2);
+  plan.q1 = shape.factor_dim(0);
+  plan.q2 = shape.factor_dim(1);
+  plan.units1 = 8;
+  plan.units2 = 16;
+  plan.terms = 3;
+  return plan;
+}
+
+see::InducedOptions quick() {
+  see::InducedOptions options;
+  options.iterations = 4;
+  options.beam = 3;
+  options.training_beam = 2;
+  options.run = see::serial();
+  return options;
+}
+
+bool same_code(const see::InducedCode& x, const see::InducedCode& y) {
+  return x.index == y.index && x.scale_index == y.scale_index && x.scale_table == y.scale_table &&
+         x.codebook_a == y.codebook_a && x.codebook_b == y.codebook_b && x.gains == y.gains &&
+         x.relative_error == y.relative_error;
+}
+
+bool is_half(const RowMatrix<float>& values) {
+  return values == values.unaryExpr([](float v) { return see::detail::round_to_half(v); });
+}
+
+}  // namespace
+
+TEST_CASE("payload bytes of an induced plan are its parts", "[induce]") {
+  see::InducedPlan plan = small_plan(12);
+  plan.basis = plan.mean = true;
+  plan.scale_bits = 4;
+  const std::size_t halves = 8 * 3 + 16 * 4 + 12 + 12 * 12 + 16;
+  CHECK(see::term_bits(plan) == 7);
+  CHECK(see::payload_bytes(plan, 100) ==
+        2 * halves + 4 * 3 + see::packed_bytes(100 * 3 * 7) + see::packed_bytes(400));
+  CHECK(see::terms_within(plan, 100, see::payload_bytes(plan, 100), 64) == 3);
+  CHECK(see::terms_within(plan, 100, see::payload_bytes(plan, 100) - 1, 64) == 2);
+  CHECK(see::terms_within(plan, 100, 10, 64) == 0);
+}
+
+TEST_CASE("an induced plan is validated", "[induce]") {
+  const auto broken = [](auto change) {
+    see::InducedPlan plan = small_plan(12);
+    change(plan);
+    return plan;
+  };
+  CHECK_NOTHROW(see::validate(small_plan(12)));
+  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.width = 13; })), see::Error);
+  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.width = 11; })), see::Error);
+  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.q2 = 3; })), see::Error);
+  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.units1 = 0; })), see::Error);
+  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.units2 = 70000; })), see::Error);
+  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.terms = 0; })), see::Error);
+  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.scale_bits = 17; })), see::Error);
+  CHECK_THROWS_AS(see::smallest_induced_plan(0), see::Error);
+}
+
+TEST_CASE("a basis is orthonormal and inverts itself", "[basis]") {
+  const RowMatrix<float> table = random_table(400, 9);
+  const see::Moments moments = see::moments(table, true, see::serial());
+  CHECK(moments.energy == Approx(table.squaredNorm() / 400.0F).epsilon(1e-5));
+  const see::PrincipalBasis basis = see::fit_basis(moments, true, true, 9);
+  const RowMatrix<float> product = basis.axes * basis.axes.transpose();
+  CHECK((product - RowMatrix<float>::Identity(9, 9)).cwiseAbs().maxCoeff() < 9 * 1e-3F);
+  const RowMatrix<float> back = see::from_basis(basis, see::to_basis(basis, table));
+  CHECK((back - table).norm() < 1e-2F * table.norm());
+  const Eigen::RowVectorXf variances = see::to_basis(basis, table).colwise().squaredNorm();
+  for (Index i = 1; i < 9; ++i) CHECK(variances(i) <= variances(i - 1) * 1.01F);
+  CHECK((is_half(basis.axes) && is_half(basis.mean)));
+
+  CHECK_THROWS_AS(see::moments(table.topRows(0), false, see::serial()), see::Error);
+  CHECK_THROWS_AS(see::fit_basis(moments, true, true, 10), see::Error);
+  const RowMatrix<float> large = RowMatrix<float>::Constant(3, 2, 1e6F);
+  CHECK_THROWS_AS(see::fit_basis(see::moments(large, false, see::serial()), true, false, 2),
+                  see::Error);
+  CHECK_THROWS_AS(see::fit_basis(moments, true, false, 8), see::Error);
+  CHECK_THROWS_AS(see::fit_basis(see::moments(table, false, see::serial()), true, true, 9),
+                  see::Error);
+}
+
+TEST_CASE("pair search finds the best pair where it looks at all", "[induce]") {
+  const RowMatrix<float> u = random_table(21, 3, 5), v = random_table(37, 4, 6);
+  const RowMatrix<float> rows = random_table(20, 12, 7);
+  Vector<float> gains(1);
+  gains << 0.7F;
+  const see::detail::PairTables tables(u, v, gains);
+  see::detail::TermSearch search(tables, 1, 21);
+  for (Index w = 0; w < rows.rows(); ++w) {
+    const see::ConstRowMatrixMap<float> grid(rows.row(w).data(), 3, 4);
+    float least = std::numeric_limits<float>::infinity();
+    for (Index a = 0; a < 21; ++a)
+      for (Index b = 0; b < 37; ++b)
+        least = std::min(least, (grid - 0.7F * u.row(a).transpose() * v.row(b)).squaredNorm());
+    std::vector<std::uint16_t> codes(2);
+    const float fall = search.encode(rows.row(w).data(), codes);
+    CHECK(grid.squaredNorm() - fall == Approx(least).margin(1e-4));
+    CHECK((grid - 0.7F * u.row(codes[0]).transpose() * v.row(codes[1])).squaredNorm() ==
+          Approx(least).margin(1e-4));
+  }
+}
+
+TEST_CASE("a wider beam and sweeps do not code worse", "[induce]") {
+  const RowMatrix<float> u = random_table(16, 3, 5), v = random_table(16, 4, 6);
+  const RowMatrix<float> rows = random_table(200, 12, 7);
+  const see::detail::PairTables tables(u, v, Vector<float>::Constant(4, 0.5F));
+  see::detail::TermSearch narrow(tables, 1, 16), wide(tables, 8, 16);
+  double fall_narrow = 0, fall_improved = 0, fall_wide = 0;
+  std::vector<std::uint16_t> codes(8);
+  for (Index w = 0; w < rows.rows(); ++w) {
+    const float fall = narrow.encode(rows.row(w).data(), codes);
+    const float more = narrow.improve(rows.row(w).data(), codes, 3);
+    CHECK(more >= 0);
+    fall_narrow += static_cast<double>(fall);
+    fall_improved += static_cast<double>(fall + more);
+    fall_wide += static_cast<double>(wide.encode(rows.row(w).data(), codes));
+  }
+  CHECK(fall_improved >= fall_narrow);
+  CHECK(fall_wide > fall_narrow);
+}
+
+TEST_CASE("a least-squares refit never raises the error", "[induce]") {
+  see::InducedPlan plan = small_plan(12);
+  plan.scale_bits = 2;
+  const RowMatrix<float> rows = random_table(1500, 12);
+  see::Random random(2);
+  see::detail::TermModel model = see::detail::first_model(rows, plan, random);
+  see::detail::TermCodes codes(rows.rows(), plan.terms);
+  const auto run = see::serial();
+  see::detail::encode_rows(rows, 0, 1500, model, {2, 8, 1}, codes, run);
+  double before = see::detail::squared_error(rows, model, codes, run);
+  const auto falls = [&](auto&& step) {
+    step();
+    const double after = see::detail::squared_error(rows, model, codes, run);
+    CHECK(after <= before * (1 + 1e-5));
+    before = after;
+  };
+  const double first = before;
+  for (int round = 0; round < 3; ++round) {
+    falls([&] { see::detail::refit_units(rows, codes, see::detail::Slot::first, model, run); });
+    falls([&] { see::detail::refit_units(rows, codes, see::detail::Slot::second, model, run); });
+    falls([&] { see::detail::refit_gains(rows, codes, model, run); });
+    falls([&] { see::detail::refit_scales(rows, codes, model, run); });
+    falls([&] { see::detail::sort_scales(model, codes); });
+    falls([&] { see::detail::encode_rows(rows, 0, 1500, model, {0, 8, 1}, codes, run); });
+  }
+  CHECK(before < 0.9 * first);
+}
+
+TEST_CASE("an induced code decodes to the error it reports, in half precision", "[induce]") {
+  const RowMatrix<float> table = random_table(300, 12);
+  for (const bool basis : {false, true})
+    for (const int scale_bits : {0, 3}) {
+      see::InducedPlan plan = small_plan(12);
+      plan.basis = plan.mean = basis;
+      plan.scale_bits = scale_bits;
+      const see::InducedCode code = see::induce(table, plan, quick());
+      const RowMatrix<float> rows = see::decode(code);
+      REQUIRE((rows.rows() == 300 && rows.cols() == 12));
+      CHECK(code.relative_error ==
+            Approx((rows - table).squaredNorm() / table.squaredNorm()).epsilon(1e-4));
+      CHECK(code.relative_error < 0.5);
+      CHECK(see::decode(code, 7, 2).isApprox(rows.middleRows(7, 2)));
+      CHECK((is_half(code.codebook_a) && is_half(code.codebook_b)));
+      CHECK(code.index.size() == 300 * 3 * 2);
+      for (std::size_t i = 0; i < code.index.size(); ++i)
+        if (code.index[i] >= (i % 2 == 0 ? 8 : 16)) FAIL("a unit out of range");
+      CHECK(code.scale_table.size() == (scale_bits == 0 ? 0U : 8U));
+      for (const auto scale : code.scale_index)
+        if (scale >= 8) FAIL("a scale out of range");
+      CHECK_THROWS_AS(see::decode(code, 299, 2), see::Error);
+    }
+}
+
+TEST_CASE("a planted sum of products is recovered", "[induce]") {
+  const double noise = 0.1;
+  const RowMatrix<float> table = planted_table(3000, 4, 5, 8, noise);
+  see::InducedPlan plan = small_plan(20);
+  plan.units1 = plan.units2 = 16;
+  plan.terms = 2;
+  see::InducedOptions options = quick();
+  options.iterations = 25;
+  options.training_beam = options.beam = 8;
+  const see::InducedCode code = see::induce(table, plan, options);
+  CHECK(code.relative_error < 0.05);
+}
+
+TEST_CASE("an induced code is the same for any number of threads", "[induce]") {
+  const RowMatrix<float> table = random_table(1500, 10);
+  see::InducedPlan plan = small_plan(10);
+  plan.basis = plan.mean = true;
+  plan.scale_bits = 2;
+  see::InducedOptions options = quick();
+  options.sample_rows = 700;
+  const see::InducedCode serial = see::induce(table, plan, options);
+  for (const unsigned count : {2U, 3U}) {
+    options.run = see::threads(count);
+    CHECK(same_code(see::induce(table, plan, options), serial));
+    CHECK(see::plan_induced(table.topRows(200), 500, options.run) ==
+          see::plan_induced(table.topRows(200), 500, see::serial()));
+  }
+}
+
+TEST_CASE("a cancelled induction still codes every row", "[induce]") {
+  const RowMatrix<float> table = random_table(300, 12);
+  for (const int calls : {1, 5}) {
+    int left = calls;
+    see::InducedOptions options = quick();
+    options.progress = [&](const see::Progress& progress) {
+      CHECK((progress.fraction >= 0 && progress.fraction <= 1));
+      return --left > 0;
+    };
+    const see::InducedCode code = see::induce(table, small_plan(12), options);
+    CHECK(code.status == see::FitStatus::cancelled);
+    CHECK(code.relative_error < 0.7);
+  }
+}
+
+TEST_CASE("plans keep to their budget and more bytes serve", "[induce]") {
+  const RowMatrix<float> table = random_table(600, 12);
+  const std::size_t least = see::smallest_induced_payload(600, 12);
+  double before = 1.05;
+  for (const std::size_t budget : {least, std::size_t{100}, std::size_t{700}, std::size_t{1500},
+                                   std::size_t{3000}, std::size_t{6000}}) {
+    const see::InducedPlan plan = see::plan_induced(table, budget, see::serial());
+    CHECK_NOTHROW(see::validate(plan));
+    CHECK(see::payload_bytes(plan, 600) <= budget);
+    const double error = see::induce(table, plan, quick()).relative_error;
+    CHECK(error < before + 0.02);
+    before = error;
+  }
+  CHECK(before < 0.15);
+  try {
+    see::plan_induced(table, least - 1, see::serial());
+    FAIL("an impossible budget was met");
+  } catch (const see::Error& error) {
+    CHECK(std::string(error.what()).find("at least " + std::to_string(least)) != std::string::npos);
+  }
+}
+
+TEST_CASE("a small wide table does without axes", "[induce]") {
+  const RowMatrix<float> table = random_table(150, 60);
+  CHECK_FALSE(see::plan_induced(table, 150 * 10, see::serial()).basis);
+}
+
+TEST_CASE("odd tables induce without NaN", "[induce]") {
+  const auto check = [](const RowMatrix<float>& table, double most) {
+    const Index n = table.rows(), d = table.cols();
+    for (const std::size_t budget :
+         {see::smallest_induced_payload(n, d), see::smallest_induced_payload(n, d) + 200}) {
+      const see::InducedPlan plan = see::plan_induced(table, budget, see::serial());
+      CHECK(see::payload_bytes(plan, n) <= budget);
+      const see::InducedCode code = see::induce(table, plan, quick());
+      CHECK(see::decode(code).allFinite());
+      CHECK(code.relative_error <= most);
+    }
+    for (const int scale_bits : {0, 2}) {
+      see::InducedPlan plan = small_plan(d);
+      plan.scale_bits = scale_bits;
+      plan.mean = plan.basis = scale_bits > 0 && table.cwiseAbs().maxCoeff() < 1e4F;
+      const see::InducedCode code = see::induce(table, plan, quick());
+      CHECK(see::decode(code).allFinite());
+      CHECK(code.relative_error <= most);
+    }
+  };
+  for (const Index rows : {1, 2, 5})
+    for (const Index dim : {1, 2, 7}) check(random_table(rows, dim), 1.01);
+  check(random_table(40, 1), 1.01);
+  check(RowMatrix<float>::Constant(30, 7, 3.0F), 0.05);
+  check(RowMatrix<float>::Zero(30, 7), 0.0);
+  RowMatrix<float> half_zero = random_table(60, 7);
+  half_zero.topRows(30).setZero();
+  check(half_zero, 1.01);
+  check(1e-12F * random_table(30, 6), 1.01);
+  check(1e12F * random_table(30, 6), 1.01);
+}
+
+TEST_CASE("inducing validates its table", "[induce]") {
+  RowMatrix<float> table = random_table(10, 12);
+  CHECK_THROWS_AS(see::induce(table.topRows(0), small_plan(12), quick()), see::Error);
+  CHECK_THROWS_AS(see::induce(table, small_plan(10), quick()), see::Error);
+  table(3, 4) = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_AS(see::induce(table, small_plan(12), quick()), see::Error);
+  CHECK_THROWS_AS(see::plan_induced(table, 10000, see::serial()), see::Error);
+}
