@@ -186,7 +186,7 @@ class FitProblem {
 };
 
 template <class Scalar>
-double dot(const Vector<Scalar>& a, const Vector<Scalar>& b) {
+double inner_product(const Vector<Scalar>& a, const Vector<Scalar>& b) {
   return a.template cast<double>().dot(b.template cast<double>());
 }
 
@@ -197,17 +197,17 @@ Flat solve_damped(Problem& problem, const Flat& b, const Flat& diagonal, double 
   using Scalar = typename Flat::Scalar;
   Flat x = Flat::Zero(b.size()), r = b;
   Flat z = r.cwiseQuotient(diagonal), p = z;
-  double rz = dot<Scalar>(r, z);
+  double rz = inner_product<Scalar>(r, z);
   const double enough = 1e-4 * rz;
   for (int i = 0; i < iterations && rz > enough && rz > 0; ++i) {
     const Flat q =
         problem.normal_product(p) + static_cast<Scalar>(damping) * diagonal.cwiseProduct(p);
-    const auto step = static_cast<Scalar>(rz / dot<Scalar>(p, q));
+    const auto step = static_cast<Scalar>(rz / inner_product<Scalar>(p, q));
     if (!std::isfinite(double(step))) break;
     x += step * p;
     r -= step * q;
     z = r.cwiseQuotient(diagonal);
-    const double next = dot<Scalar>(r, z);
+    const double next = inner_product<Scalar>(r, z);
     p = z + static_cast<Scalar>(next / rz) * p;
     rz = next;
   }
