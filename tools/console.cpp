@@ -1,0 +1,63 @@
+#include "console.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "see/error.hpp"
+#include "see/io/atomic_file.hpp"
+#include "see/io/read_table.hpp"
+
+#if defined(_WIN32)
+#include <io.h>
+#else
+#include <unistd.h>
+#endif
+
+namespace see::cli {
+
+void print(std::string_view text) {
+  errno = 0;
+  const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
+  const bool flushed = std::fflush(stdout) == 0;
+  detail::require<FileError>(written == text.size() && flushed, "cannot write to standard output: ",
+                             std::generic_category().message(errno));
+}
+
+void complain(std::string_view message) {
+  std::string line = "see: ";
+  for (const char c : message) line += c == '\n' || c == '\r' ? ' ' : c;
+  line += '\n';
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+bool error_is_terminal() {
+#if defined(_WIN32)
+  return ::_isatty(2) != 0;
+#else
+  return ::isatty(STDERR_FILENO) != 0;
+#endif
+}
+
+void warn_of_duplicates(Index count) {
+  if (count > 0)
+    complain(detail::text(count, count == 1 ? " duplicate word" : " duplicate words", " dropped"));
+}
+
+void require_writable(const std::string& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  // Opening a pipe, even for nothing, would end it for its reader.
+  if (type == std::filesystem::file_type::fifo) return;
+  const AtomicFile probe(path);
+}
+
+void require_other_file(const std::string& input, const std::string& output) {
+  std::error_code error;
+  detail::require(
+      !std::filesystem::equivalent(detail::split_location(input).first, output, error) || error,
+      output, ": is the input, needed another file to write to");
+}
+
+}  // namespace see::cli

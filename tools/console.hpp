@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "see/core/types.hpp"
+
+namespace see::cli {
+
+/// Writes `text` to standard output and sees it off. Throws FileError where that fails.
+void print(std::string_view text);
+
+/// Prints `message` as one line on standard error, after "see: ".
+void complain(std::string_view message);
+
+bool error_is_terminal();
+
+/// Duplicates that a reader dropped, on standard error; nothing where there are none.
+void warn_of_duplicates(Index count);
+
+/// Throws FileError where a file at `path` could not be written, before long work; leaves no file.
+void require_writable(const std::string& path);
+
+/// Throws Error where `output` is the file `input` (perhaps FILE:TENSOR).
+void require_other_file(const std::string& input, const std::string& output);
+
+}  // namespace see::cli

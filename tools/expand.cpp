@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include "commands.hpp"
+#include "console.hpp"
+#include "progress_bar.hpp"
+#include "see/core/parallel.hpp"
+#include "see/io/model_file.hpp"
+#include "see/io/npy.hpp"
+#include "see/io/words_file.hpp"
+
+namespace see::cli {
+namespace {
+
+void append_rows(const EntangledEmbedding<float>& embedding, NpyWriter& writer) {
+  constexpr Index block = 16384;
+  constexpr std::size_t grain = 1024;
+  const Executor run = threads();
+  ProgressBar bar;
+  const Index rows = embedding.num_embeddings();
+  RowMatrix<float> numbers(std::min(block, rows), embedding.embedding_dim());
+  std::vector<Index> ids(static_cast<std::size_t>(numbers.rows()));
+  for (Index first = 0; first < rows; first += block) {
+    bar.show("expanding", static_cast<double>(first) / static_cast<double>(rows));
+    const Index count = std::min(block, rows - first);
+    std::iota(ids.begin(), ids.end(), first);
+    for_ranges(
+        run, static_cast<std::size_t>(count), grain, [&](std::size_t begin, std::size_t end) {
+          embedding.forward(
+              std::span<const Index>(ids).subspan(begin, end - begin),
+              numbers.middleRows(static_cast<Index>(begin), static_cast<Index>(end - begin)));
+        });
+    writer.append(numbers.topRows(count));
+  }
+}
+
+/// Throws where a words file lies beside `table` that would give words to rows that have none.
+void require_no_words_beside(const std::filesystem::path& table) {
+  const auto words = words_path(table);
+  detail::require<FileError>(!std::filesystem::exists(words), words.string(),
+                             ": would be read as the words of ", table.string(),
+                             ", whose rows have none; needed no such file");
+}
+
+}  // namespace
+
+int ExpandCommand::run() const {
+  require_other_file(model, table);
+  const auto loaded = load_model<float>(model);
+  const auto words = words_path(table);
+  detail::require(words != table, table, ": is a name for words, needed one such as X.npy");
+  if (loaded.words.empty()) require_no_words_beside(table);
+  NpyWriter writer(table, loaded.embedding.num_embeddings(), loaded.embedding.embedding_dim());
+  append_rows(loaded.embedding, writer);
+  if (!loaded.words.empty()) write_words(words, loaded.words);
+  writer.commit();
+  return success;
+}
+
+}  // namespace see::cli

@@ -1,0 +1,301 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <new>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "commands.hpp"
+#include "console.hpp"
+#include "see/error.hpp"
+#include "see/version.hpp"
+
+namespace see::cli {
+namespace {
+
+constexpr const char* about =
+    "see - word embeddings compressed into a few shared vectors and their Kronecker products";
+
+constexpr const char* main_footer = R"(TABLE is a file of embeddings, told apart by content:
+  GloVe text        one row a line: a word, then its numbers
+  word2vec          text or .bin, with the header line "ROWS COLUMNS"
+  NumPy             X.npy; words, one a line, from X.words.txt if that is there
+  safetensors       X.safetensors, or X.safetensors:TENSOR; words likewise
+MODEL is a compressed table as `see compress` writes it, a safetensors file.
+
+Exit codes: 0 success, 1 a word was not found, 2 wrong usage, 3 bad input, a request that cannot
+be met, or a file that cannot be read or written. Errors are one line on standard error.
+
+`see COMMAND --help` says more. For example:
+  see compress glove.txt --ratio 20 -o glove.safetensors
+  see neighbors glove.safetensors coffee
+  see eval glove.txt glove.safetensors --wordsim EN-WS-353-ALL.txt)";
+
+constexpr const char* compress_footer =
+    R"(Sizes count every byte of the file but the vocabulary's. The same seed gives the same
+model for any number of threads. A size that cannot be reached is an error, which names the
+smallest; MODEL is written whole or not at all.
+
+Examples:
+  see compress glove.txt --ratio 20 -o glove.safetensors
+  see compress bert.safetensors:embeddings.word_embeddings.weight --bytes 2000000 \
+      -o bert-words.safetensors)";
+
+constexpr const char* expand_footer =
+    R"(Rows are written block by block, so the table need not fit into memory.
+
+Example:
+  see expand glove.safetensors -o glove.npy)";
+
+constexpr const char* info_footer =
+    R"(The error, the cosine and the time are those noted when the model was made; `see eval`
+measures.
+
+Example:
+  see info glove.safetensors --json)";
+
+constexpr const char* lookup_footer =
+    R"(Prints a line a word, the word and its numbers, as GloVe text. For a word that is not there:
+a line on standard error, and exit code 1 in the end. Of a model without words give row
+numbers, from 0. Put -- before words that begin with a dash.
+
+Example:
+  see lookup glove.safetensors coffee tea)";
+
+constexpr const char* neighbors_footer =
+    R"(Prints cosines and words, nearest first, without the word itself. Of a model without words
+give a row number, from 0.
+
+Example:
+  see neighbors glove.safetensors coffee -k 5)";
+
+constexpr const char* eval_footer =
+    R"(Rows are matched by word, or by number where neither side has words; everything is measured
+over the rows that match. Neighbours: the share of the 10 nearest that stay, over 1,000 words
+drawn with a fixed seed. Word pairs: lines `WORD WORD SCORE`; Spearman's correlation of cosines
+and scores. Analogies: lines `A B C D` under lines `: CATEGORY`, as in questions-words.txt;
+the share for which D is nearest to B - A + C. The Gaussian bound is the least relative error
+of any code of this size on rows drawn from a Gaussian of the table's covariance.
+
+Example:
+  see eval glove.txt glove.safetensors --wordsim EN-MEN-TR-3k.txt --wordsim EN-RG-65.txt)";
+
+/// Of several words CLI11 reads [a,b] as a and b and {} as none, and it takes none after "--" once
+/// there is one, so such words pass it behind a mark.
+constexpr char word_mark = '\1';
+
+std::vector<std::string> mark_words(const std::vector<std::string>& arguments) {
+  std::vector<std::string> marked;
+  bool words_only = false;
+  for (const std::string& argument : arguments) {
+    if (!words_only && argument == "--") {
+      words_only = true;
+      continue;
+    }
+    const bool odd =
+        !argument.empty() && std::string_view("[{\1").find(argument[0]) != std::string_view::npos;
+    std::string& word = marked.emplace_back();
+    if (words_only || odd) word += word_mark;
+    word += argument;
+  }
+  return marked;
+}
+
+void unmark(std::string& word) {
+  if (word.starts_with(word_mark)) word.erase(word.begin());
+}
+
+/// Sets up `see` on a CLI::App; parse() leaves in `run` what to do.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.name("see");
+    app_.description(about);
+    app_.set_version_flag("--version", detail::text("see ", SEE_VERSION_MAJOR, '.',
+                                                    SEE_VERSION_MINOR, '.', SEE_VERSION_PATCH));
+    app_.require_subcommand(0, 1);
+    app_.get_formatter()->column_width(26);
+    app_.footer(main_footer);
+    add_compress();
+    add_expand();
+    add_info();
+    add_lookup();
+    add_neighbors();
+    add_eval();
+  }
+
+  /// The exit code.
+  int run(int argc, const char* const* argv) {
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    if (argc > 1 && arguments[0] == "lookup") arguments = mark_words(arguments);
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::ParseError& error) {
+      return explain(error);
+    }
+    if (!command_) {
+      std::fputs(app_.help().c_str(), stderr);
+      return usage_error;
+    }
+    return command_();
+  }
+
+ private:
+  template <class Command>
+  CLI::App* add(const char* name, const char* description, const char* footer, Command& command) {
+    CLI::App* const sub = app_.add_subcommand(name, description);
+    sub->footer(footer);
+    sub->final_callback([this, &command] { command_ = [&command] { return command.run(); }; });
+    return sub;
+  }
+
+  static void add_table(CLI::App* sub, std::string& table, Index& first) {
+    sub->add_option("TABLE", table, "Embeddings: GloVe text, word2vec, .npy or safetensors")
+        ->required()
+        ->type_name("");
+    sub->add_option("--first", first, "Take the first N rows alone")
+        ->option_text("N")
+        ->check(CLI::Range(Index{1}, all_rows));
+  }
+
+  static void add_model(CLI::App* sub, std::string& model) {
+    sub->add_option("MODEL", model, "Compressed table")->required()->type_name("");
+  }
+
+  static void add_threads(CLI::App* sub, unsigned& threads) {
+    sub->add_option("--threads", threads, "Threads to use; 0, the default, for all cores")
+        ->option_text("T")
+        ->check(CLI::Range(0U, 4096U));
+  }
+
+  static void add_json(CLI::App* sub, bool& json) { sub->add_flag("--json", json, "Print JSON"); }
+
+  void add_compress() {
+    CLI::App* const sub =
+        add("compress", "Compress a table to a given size.", compress_footer, compress_);
+    add_table(sub, compress_.table, compress_.first);
+    sub->add_option("-o,--output", compress_.model, "The model to write (required)")
+        ->option_text("MODEL")
+        ->required();
+    sub->add_option("--ratio", compress_.ratio, "At least R times smaller than float32 ...")
+        ->option_text("R")
+        ->check(CLI::Range(1e-6, 1e12));
+    sub->add_option("--bytes", compress_.bytes, "... or at most N bytes (one of the two)")
+        ->option_text("N")
+        ->check(CLI::PositiveNumber);
+    const auto methods = CompressCommand::methods();
+    sub->add_option("--method", compress_.method, "How: " + CLI::detail::join(methods, ", "))
+        ->option_text("NAME")
+        ->check(CLI::IsMember(methods));
+    sub->add_option("--seed", compress_.seed, "Seed of all random choices (1)")
+        ->option_text("S")
+        ->check(CLI::NonNegativeNumber);
+    add_threads(sub, compress_.threads);
+    add_json(sub, compress_.json);
+    sub->parse_complete_callback([this] {
+      if (compress_.ratio.has_value() == compress_.bytes.has_value())
+        throw CLI::ValidationError("compress", "needed exactly one of --ratio and --bytes");
+    });
+  }
+
+  void add_expand() {
+    CLI::App* const sub = add("expand", "Write a model's rows as NumPy, its words beside them.",
+                              expand_footer, expand_);
+    add_model(sub, expand_.model);
+    sub->add_option("-o,--output", expand_.table, "X.npy; words go to X.words.txt (required)")
+        ->option_text("TABLE.npy")
+        ->required();
+  }
+
+  void add_info() {
+    CLI::App* const sub =
+        add("info", "Show what a model is made of and where its bytes go.", info_footer, info_);
+    add_model(sub, info_.model);
+    add_json(sub, info_.json);
+  }
+
+  void add_lookup() {
+    CLI::App* const sub = add("lookup", "Print the embeddings of words.", lookup_footer, lookup_);
+    add_model(sub, lookup_.model);
+    sub->add_option("WORD", lookup_.words, "Words, spelled as in the table")
+        ->required()
+        ->type_name("");
+    add_json(sub, lookup_.json);
+    sub->parse_complete_callback([this] {
+      unmark(lookup_.model);
+      for (std::string& word : lookup_.words) unmark(word);
+    });
+  }
+
+  void add_neighbors() {
+    CLI::App* const sub =
+        add("neighbors", "Print the words nearest to a word.", neighbors_footer, neighbors_);
+    add_model(sub, neighbors_.model);
+    sub->add_option("WORD", neighbors_.word, "A word, spelled as in the table")
+        ->required()
+        ->type_name("");
+    sub->add_option("-k", neighbors_.count, "How many (10)")
+        ->option_text("K")
+        ->check(CLI::Range(Index{1}, Index{1} << 31));
+    add_json(sub, neighbors_.json);
+  }
+
+  void add_eval() {
+    CLI::App* const sub =
+        add("eval", "Measure how well a model keeps a table.", eval_footer, eval_);
+    add_table(sub, eval_.table, eval_.first);
+    add_model(sub, eval_.model);
+    sub->add_option("--wordsim", eval_.word_pairs, "Word pairs scored by people; may be repeated")
+        ->option_text("FILE")
+        ->allow_extra_args(false);
+    sub->add_option("--analogy", eval_.analogies, "Analogy questions")->option_text("FILE");
+    add_threads(sub, eval_.threads);
+    add_json(sub, eval_.json);
+  }
+
+  /// Prints help or the version, or what is wrong with the arguments.
+  int explain(const CLI::ParseError& error) {
+    std::ostringstream out, ignored;
+    const int code = app_.exit(error, out, ignored);
+    if (code != 0) {
+      complain(detail::text(error.what(), " (see --help)"));
+      return usage_error;
+    }
+    print(out.str());
+    return success;
+  }
+
+  CLI::App app_;
+  CompressCommand compress_;
+  ExpandCommand expand_;
+  InfoCommand info_;
+  LookupCommand lookup_;
+  NeighborsCommand neighbors_;
+  EvalCommand eval_;
+  std::function<int()> command_;
+};
+
+}  // namespace
+}  // namespace see::cli
+
+int main(int argc, char** argv) {
+  using namespace see::cli;
+#if defined(SIGPIPE)
+  std::signal(SIGPIPE, SIG_IGN);  // a write to a closed pipe is to fail, not to end the program
+#endif
+  try {
+    return CommandLine().run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    complain("out of memory");
+  } catch (const std::exception& error) {
+    complain(error.what());
+  }
+  return failure;
+}

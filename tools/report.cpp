@@ -1,0 +1,256 @@
+#include "report.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+namespace see::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string note(const Model<float>& model, std::string_view name) {
+  const auto found = model.fit.find(name);
+  return found == model.fit.end() ? std::string() : found->second;
+}
+
+template <class Number>
+std::optional<Number> parse(const std::string& digits) {
+  Number value{};
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (digits.empty() || error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+double ratio(const Report& report) {
+  return 4.0 * static_cast<double>(report.words) * static_cast<double>(report.dim) /
+         static_cast<double>(report.bytes.total);
+}
+
+/// The parts of bytes.total, in the order in which both forms print them.
+std::vector<std::pair<const char*, std::uint64_t>> shares(const ModelBytes& bytes) {
+  return {{"factors", bytes.factors}, {"index", bytes.index},       {"gains", bytes.gains},
+          {"basis", bytes.basis},     {"residual", bytes.residual}, {"header", bytes.header}};
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+Json json_of(const WordPairsReport& report) {
+  return {{"file", report.file},
+          {"pairs", report.original.pairs},
+          {"skipped", report.original.skipped},
+          {"original", report.original.spearman},
+          {"compressed", report.compressed.spearman}};
+}
+
+Json json_of(const AnalogiesReport& report) {
+  return {{"file", report.file},
+          {"questions", report.original.asked},
+          {"skipped", report.original.skipped},
+          {"original", report.original.accuracy()},
+          {"compressed", report.compressed.accuracy()}};
+}
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  char text[256];
+  std::snprintf(text, sizeof text, pattern, values...);
+  return text;
+}
+
+/// 1234567 as "1,234,567".
+template <class Integer>
+std::string grouped(Integer value) {
+  const std::string digits = std::to_string(value);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string percent(double share, int decimals) { return format("%.*f%%", decimals, 100 * share); }
+
+/// The lines of the text form: a label in a column of its own.
+class Lines {
+ public:
+  void add(const std::string& label, const std::string& value) {
+    text_ += format("%-18s", label.c_str()) + value + '\n';
+  }
+  void share(const char* label, std::uint64_t bytes, std::uint64_t total) {
+    text_ += format("  %-12s%16s bytes%8s\n", label, grouped(bytes).c_str(),
+                    percent(static_cast<double>(bytes) / static_cast<double>(total), 1).c_str());
+  }
+  void heading(const char* label, const char* count) {
+    text_ += format("\n%-24s%10s%10s%12s\n", label, count, "original", "compressed");
+  }
+  void row(const std::string& file, Index count, const std::string& original,
+           const std::string& compressed) {
+    const std::string name = std::filesystem::path(file).filename().string();
+    text_ += format("  %-22s%10s%10s%12s\n", name.substr(0, 64).c_str(), grouped(count).c_str(),
+                    original.c_str(), compressed.c_str());
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string joined(const std::vector<Index>& numbers, const char* separator) {
+  std::string text;
+  for (const Index number : numbers) text += (text.empty() ? "" : separator) + grouped(number);
+  return text;
+}
+
+std::string senses_text(const Report& report) {
+  if (report.rank_min == report.rank_max) return grouped(report.rank_max);
+  return format("%s to %s, %.2f on average", grouped(report.rank_min).c_str(),
+                grouped(report.rank_max).c_str(), report.rank_mean);
+}
+
+std::string fit_text(const Report& report) {
+  std::string text = report.method.empty() ? "unknown" : report.method;
+  if (!report.seed.empty()) text += ", seed " + report.seed;
+  if (!report.status.empty()) text += ", " + report.status;
+  if (report.seconds) text += format(", %.1f s", *report.seconds);
+  return text;
+}
+
+std::string error_text(double share) { return format("%#.4g%%", 100 * share); }
+
+std::string correlation_text(double value) {
+  return value == value ? format("%.4f", value) : "none";
+}
+
+std::string accuracy_text(const AnalogyCount& count) {
+  return count.asked > 0 ? percent(count.accuracy(), 2) : "none";
+}
+
+void add_form(Lines& lines, const Report& report) {
+  lines.add("words", grouped(report.words));
+  lines.add("dimension", grouped(report.dim));
+  lines.add("factors",
+            joined(report.factor_dims, " x ") + format(" (order %zu)", report.factor_dims.size()));
+  lines.add("units", joined(report.units, " + "));
+  lines.add("senses a word", senses_text(report));
+  lines.add("fit", fit_text(report));
+}
+
+void add_size(Lines& lines, const Report& report) {
+  lines.add("size", grouped(report.bytes.total) + " bytes, ratio " + format("%.2f", ratio(report)));
+  for (const auto& [name, bytes] : shares(report.bytes))
+    lines.share(name, bytes, report.bytes.total);
+  lines.add("vocabulary", grouped(report.bytes.vocabulary) + " bytes, in no ratio");
+}
+
+void add_error(Lines& lines, const Report& report) {
+  if (report.relative_error) lines.add("relative error", error_text(*report.relative_error));
+  if (report.evaluation && report.evaluation->rate_distortion_bound)
+    lines.add("Gaussian bound", error_text(*report.evaluation->rate_distortion_bound) +
+                                    ", the least for Gaussian rows in as many bytes");
+  if (report.mean_cosine) lines.add("mean cosine", correlation_text(*report.mean_cosine));
+}
+
+void add_evaluation(Lines& lines, const Evaluation& evaluation) {
+  if (evaluation.neighbor_overlap)
+    lines.add("neighbours kept",
+              percent(*evaluation.neighbor_overlap, 1) +
+                  format(" of the 10 nearest, of %s words",
+                         grouped(std::min<Index>(1000, evaluation.matched)).c_str()));
+  if (!evaluation.word_pairs.empty()) lines.heading("word pairs (Spearman)", "pairs");
+  for (const auto& [file, original, compressed] : evaluation.word_pairs)
+    lines.row(file, original.pairs, correlation_text(original.spearman),
+              correlation_text(compressed.spearman));
+  if (!evaluation.analogies) return;
+  const auto& [file, original, compressed] = *evaluation.analogies;
+  lines.heading("analogies (3CosAdd)", "questions");
+  lines.row(file, original.asked, accuracy_text(original), accuracy_text(compressed));
+}
+
+}  // namespace
+
+Report describe(const Model<float>& model, const ModelBytes& bytes) {
+  const Lexicon& lexicon = model.embedding.lexicon();
+  Report report;
+  report.words = model.embedding.num_embeddings();
+  report.dim = model.embedding.embedding_dim();
+  report.factor_dims = model.embedding.shape().factor_dims();
+  report.units = lexicon.table().sizes;
+  if (report.words > 0) {
+    report.rank_min = report.rank_max = lexicon.rank(0);
+    for (Index w = 0; w < report.words; ++w) {
+      report.rank_min = std::min(report.rank_min, lexicon.rank(w));
+      report.rank_max = std::max(report.rank_max, lexicon.rank(w));
+    }
+    report.rank_mean = static_cast<double>(lexicon.senses()) / static_cast<double>(report.words);
+  }
+  report.bytes = bytes;
+  report.method = note(model, "method");
+  report.seed = note(model, "seed");
+  report.status = note(model, "status");
+  report.relative_error = parse<double>(note(model, "relative_error"));
+  report.mean_cosine = parse<double>(note(model, "mean_cosine"));
+  report.seconds = parse<double>(note(model, "seconds"));
+  return report;
+}
+
+std::string to_json(const Report& report) {
+  const auto& evaluation = report.evaluation;
+  Json json;
+  json["words"] = report.words;
+  json["dim"] = report.dim;
+  json["order"] = report.factor_dims.size();
+  json["factor_dims"] = report.factor_dims;
+  json["units"] = std::accumulate(report.units.begin(), report.units.end(), Index{0});
+  json["rank_min"] = report.rank_min;
+  json["rank_mean"] = report.rank_mean;
+  json["rank_max"] = report.rank_max;
+  for (const auto& [name, bytes] : shares(report.bytes)) json["bytes"][name] = bytes;
+  json["bytes"]["total"] = report.bytes.total;
+  json["vocabulary_bytes"] = report.bytes.vocabulary;
+  json["ratio"] = ratio(report);
+  json["relative_error"] = or_null(report.relative_error);
+  json["mean_cosine"] = or_null(report.mean_cosine);
+  json["seconds"] = or_null(report.seconds);
+  json["method"] = or_null(report.method);
+  json["seed"] = or_null(parse<std::uint64_t>(report.seed));
+  json["status"] = or_null(report.status);
+  json["matched"] = evaluation ? Json(evaluation->matched) : Json();
+  json["neighbor_overlap_10"] = evaluation ? or_null(evaluation->neighbor_overlap) : Json();
+  json["rate_distortion_bound"] = evaluation ? or_null(evaluation->rate_distortion_bound) : Json();
+  json["wordsim"] = Json();
+  if (evaluation)
+    for (const WordPairsReport& list : evaluation->word_pairs)
+      json["wordsim"].push_back(json_of(list));
+  json["analogy"] = Json();
+  if (evaluation && evaluation->analogies) json["analogy"] = json_of(*evaluation->analogies);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+std::string to_text(const Report& report) {
+  Lines lines;
+  add_form(lines, report);
+  add_size(lines, report);
+  if (report.evaluation)
+    lines.add("rows compared", grouped(report.evaluation->matched) + " (the table has " +
+                                   grouped(report.evaluation->table_rows) + ", the model " +
+                                   grouped(report.words) + ")");
+  add_error(lines, report);
+  if (report.evaluation) add_evaluation(lines, *report.evaluation);
+  return lines.take();
+}
+
+}  // namespace see::cli
