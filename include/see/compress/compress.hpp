@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -27,9 +28,9 @@ namespace see {
 /// How to compress a table. Exactly one of `ratio` and `bytes` is given; every byte of the model
 /// file but the vocabulary's counts, header included.
 struct CompressOptions {
-  std::optional<double> ratio;         ///< 4 * rows * dim / bytes is to be at least this
-  std::optional<std::uint64_t> bytes;  ///< the file is to have at most so many bytes
-  std::string method = "auto";         ///< one of compress_methods(), or auto
+  std::optional<double> ratio = {};         ///< 4 * rows * dim / bytes is to be at least this
+  std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes
+  std::string method = "auto";              ///< one of compress_methods(), or auto
   std::uint64_t seed = 1;
   Executor run = threads();
   ProgressCallback progress = {};
@@ -114,7 +115,7 @@ inline std::uint64_t byte_budget(const Table& table, const CompressOptions& opti
   if (options.bytes) return *options.bytes;
   require(*options.ratio > 0, "a ratio of ", *options.ratio, ", needed a positive number");
   const double dense = 4.0 * static_cast<double>(table.rows()) * static_cast<double>(table.dim());
-  return static_cast<std::uint64_t>(dense / *options.ratio);
+  return static_cast<std::uint64_t>(std::min(dense / *options.ratio, 1e18));
 }
 
 /// The plan for a model file of at most `budget` bytes. Throws where there is none, naming the

@@ -1,0 +1,107 @@
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "see/compress/compress.hpp"
+#include "temp_dir.hpp"
+
+using see::Index;
+using see::Table;
+
+namespace {
+
+/// Words in ten clusters around random centres, so that there is something to learn.
+Table clustered(Index rows, Index dim) {
+  see::Random random(5);
+  std::vector<float> values, centres(static_cast<std::size_t>(10 * dim));
+  for (float& centre : centres) centre = static_cast<float>(random.normal());
+  std::vector<std::string> words;
+  for (Index w = 0; w < rows; ++w) {
+    words.push_back("w" + std::to_string(w));
+    for (Index k = 0; k < dim; ++k)
+      values.push_back(centres[static_cast<std::size_t>(w % 10 * dim + k)] +
+                       0.3F * static_cast<float>(random.normal()));
+  }
+  return {see::Vocabulary::from(words), see::Array<float>(std::move(values)), rows, dim};
+}
+
+}  // namespace
+
+TEST_CASE("a compressed model keeps to its bytes and its own report", "[compress]") {
+  const Table table = clustered(400, 20);
+  TempDir dir;
+  for (const double ratio : {2.0, 4.0, 8.0, 16.0}) {
+    INFO("ratio " << ratio);
+    const auto model = see::compress(table, {.ratio = ratio});
+    const auto path = dir / "m";
+    see::save_model(path, model, see::compressed_precision);
+    const auto file = see::SafetensorsFile::open(path);
+    const auto bytes = see::model_bytes(file);
+    CHECK(4.0 * 400 * 20 / double(bytes.total) >= ratio);
+    const auto back = see::load_model(file);
+    const auto fidelity = see::fidelity(see::TableRows(table), back.embedding, see::serial());
+    CHECK(std::stod(back.fit.at("relative_error")) == Approx(fidelity.relative_error).margin(2e-6));
+    CHECK(std::stod(back.fit.at("mean_cosine")) == Approx(fidelity.mean_cosine).margin(2e-6));
+    CHECK(back.fit.at("method") == "induced");
+    CHECK(fidelity.relative_error < 1);
+    CHECK(back.words[399] == "w399");
+  }
+}
+
+TEST_CASE("what fits one size is named where another cannot be reached", "[compress]") {
+  const Table table = clustered(50, 8);
+  const std::string message = message_of<see::Error>([&] { see::compress(table, {.bytes = 10}); });
+  const std::string before = "the smallest takes ";
+  REQUIRE(message.find(before) != message.npos);
+  const auto least = std::stoull(message.substr(message.find(before) + before.size()));
+  CHECK_THROWS_AS(see::compress(table, {.bytes = least - 1}), see::Error);
+  const auto model = see::compress(table, {.bytes = least});
+  CHECK(see::model_bytes(model, see::compressed_precision).total <= least);
+}
+
+TEST_CASE("equal seeds give equal models, whatever the threads", "[compress]") {
+  const Table table = clustered(300, 12);
+  const auto one = see::compress(table, {.ratio = 6, .run = see::serial()});
+  const auto two = see::compress(table, {.ratio = 6, .run = see::threads(3)});
+  CHECK(one.embedding.to_dense() == two.embedding.to_dense());
+}
+
+TEST_CASE("a cancelled compression is whole and says so", "[compress]") {
+  const auto model = see::compress(
+      clustered(300, 12), {.ratio = 6, .progress = [](const see::Progress&) { return false; }});
+  CHECK(model.fit.at("status") == "cancelled");
+  CHECK(model.embedding.to_dense().allFinite());
+}
+
+TEST_CASE("a layer starts from a dense table, and trains on", "[compress]") {
+  const Table table = clustered(300, 12);
+  auto layer = see::from_pretrained(table, {.ratio = 6});
+  CHECK(layer.num_embeddings() == 300);
+  CHECK(layer.parameters().size() == 3);
+  const see::Lexicon lexicon = [] {
+    see::LexiconBuilder builder(see::SlotTable::shared(2, 30));
+    for (Index w = 0; w < 300; ++w)
+      builder.word().sense({w % 10, 10 + w % 20}).sense({w % 7, w % 11});
+    return builder.finish();
+  }();
+  const auto fitted = see::from_pretrained(table, see::Shape::cube(12, 2), lexicon, 2);
+  const auto fresh = see::make_see(see::Shape::cube(12, 2), lexicon, 2);
+  const auto error = [&](const auto& e) { return (e.to_dense() - table.matrix()).squaredNorm(); };
+  CHECK(error(fitted) < 0.5F * error(fresh));
+  CHECK(error(fitted) < table.matrix().squaredNorm());
+}
+
+TEST_CASE("compressions that make no sense are refused", "[compress]") {
+  const Table table = clustered(40, 8);
+  CHECK_THROWS_AS(see::compress(table, {}), see::Error);
+  CHECK_THROWS_AS(see::compress(table, {.ratio = 4, .bytes = 4000}), see::Error);
+  CHECK_THROWS_AS(see::compress(table, {.ratio = 0}), see::Error);
+  CHECK_THROWS_AS(see::compress(table, {.ratio = -1}), see::Error);
+  CHECK_THROWS_AS(see::compress(table, {.ratio = std::nan("")}), see::Error);
+  CHECK_THROWS_AS(see::compress(table, {.ratio = 2, .method = "magic"}), see::Error);
+  CHECK_THROWS_AS(see::compress(Table(), {.ratio = 2}), see::Error);
+  Table bad(see::Vocabulary(), {1, std::numeric_limits<float>::infinity()}, 1, 2);
+  CHECK_THROWS_AS(see::compress(bad, {.bytes = 100000}), see::Error);
+}
