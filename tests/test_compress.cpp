@@ -61,6 +61,34 @@ TEST_CASE("what fits one size is named where another cannot be reached", "[compr
   CHECK(see::model_bytes(model, see::compressed_precision).total <= least);
 }
 
+TEST_CASE("words of more energy get more terms where rows differ", "[compress]") {
+  const Table equal = clustered(600, 16);
+  std::vector<float> values(equal.values().begin(), equal.values().end());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= (i / 16) % 3 == 0 ? 4.0F : 0.5F;
+  const Table table(equal.words(), see::Array<float>(std::move(values)), 600, 16);
+  const auto model = see::compress(table, {.ratio = 5});
+  const see::Lexicon& lexicon = model.embedding.lexicon();
+  REQUIRE_FALSE(lexicon.is_uniform());
+  double large = 0, small = 0;
+  for (Index w = 0; w < 600; ++w)
+    (w % 3 == 0 ? large : small) += double(lexicon.rank(w)) / (w % 3 == 0 ? 200 : 400);
+  CHECK(large > small + 1);
+  CHECK(4.0 * 600 * 16 / double(see::model_bytes(model, see::compressed_precision).total) >= 5);
+}
+
+TEST_CASE("the unit of a table does not matter", "[compress]") {
+  const Table table = clustered(200, 8);
+  const auto error_at = [&](float factor) {
+    std::vector<float> values(table.values().begin(), table.values().end());
+    for (float& value : values) value *= factor;
+    const Table scaled({}, see::Array<float>(std::move(values)), 200, 8);
+    return std::stod(see::compress(scaled, {.ratio = 3}).fit.at("relative_error"));
+  };
+  CHECK(error_at(1e12F) == Approx(error_at(1)).epsilon(0.2));
+  CHECK(error_at(1e-12F) == Approx(error_at(1)).epsilon(0.2));
+  CHECK_THROWS_AS(error_at(1e20F), see::Error);
+}
+
 TEST_CASE("equal seeds give equal models, whatever the threads", "[compress]") {
   const Table table = clustered(300, 12);
   const auto one = see::compress(table, {.ratio = 6, .run = see::serial()});

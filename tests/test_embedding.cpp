@@ -179,8 +179,8 @@ TEST_CASE("frozen parameters get no gradient and are not offered", "[embedding]"
   EntangledEmbedding<float> layer(oracle::random_parts<float>(
       {.rank = 2, .uniform = true, .gains = see::GainScope::sense, .layer_norm = true}));
   CHECK(layer.parameters().size() == 4);
-  layer.freeze(0, true);
-  layer.freeze(2, true);
+  layer.freeze_parameter(0);
+  layer.freeze_parameter(2);
   REQUIRE(layer.parameters().size() == 2);
   CHECK(layer.parameters()[0].name == "gains");
   CHECK(layer.parameters()[1].name == "layer_norm.bias");
@@ -192,7 +192,7 @@ TEST_CASE("frozen parameters get no gradient and are not offered", "[embedding]"
   CHECK(gradient[2].touched().empty());
   layer.freeze();
   CHECK(layer.parameters().empty());
-  CHECK_THROWS_AS(layer.freeze(4, true), see::Error);
+  CHECK_THROWS_AS(layer.freeze_parameter(4), see::Error);
 }
 
 TEST_CASE("copies share storage until one is written to", "[embedding]") {
@@ -233,6 +233,29 @@ TEST_CASE("bad ids and sizes are refused and nothing is written", "[embedding]")
   CHECK_THROWS_AS(layer.backward(std::vector<int>{0}, out, gradient), see::Error);
   CHECK(gradient[0].touched().empty());
   CHECK_THROWS_AS(layer(9), see::Error);
+}
+
+TEST_CASE("gradients and directions of another layer are refused", "[embedding]") {
+  const EntangledEmbedding<double> layer(
+      oracle::random_parts<double>({.gains = see::GainScope::sense}));
+  const EntangledEmbedding<double> other(oracle::random_parts<double>({.units = 3}));
+  const std::vector<int> ids{0, 1};
+  RowMatrix<double> rows = RowMatrix<double>::Ones(2, 16);
+  see::Gradient<double> gradient(other), mine(layer);
+  CHECK_THROWS_AS(layer.backward(ids, rows, gradient), see::Error);
+  CHECK_THROWS_AS(mine.add(gradient), see::Error);
+  CHECK_THROWS_AS(mine[0].add(gradient[0]), see::Error);
+  const auto& good = layer.parts().inventories;
+  CHECK_NOTHROW(layer.forward_tangent(ids, good, layer.parts().gains, rows));
+  CHECK_NOTHROW(layer.forward_tangent(ids, good, {}, rows));
+  CHECK_THROWS_AS(layer.forward_tangent(ids, other.parts().inventories, {}, rows), see::Error);
+  CHECK_THROWS_AS(layer.forward_tangent(ids, {}, {}, rows), see::Error);
+  CHECK_THROWS_AS(layer.forward_tangent(ids, good, see::Array<double>(1), rows), see::Error);
+  CHECK_THROWS_AS(layer.forward_tangent(std::vector<int>{0, 99}, good, {}, rows), see::Error);
+  const EntangledEmbedding<double> normed(oracle::random_parts<double>({.layer_norm = true}));
+  CHECK_THROWS_AS(normed.forward_tangent(ids, normed.parts().inventories, {}, rows), see::Error);
+  CHECK_THROWS_AS(layer.is_frozen(2), see::Error);
+  CHECK_THROWS_AS(layer.inventory(1), see::Error);
 }
 
 TEST_CASE("parts that do not fit are refused", "[embedding]") {

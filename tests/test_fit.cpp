@@ -127,7 +127,7 @@ TEST_CASE("frozen parameters and the padding row stay out of a fit", "[fit]") {
   table.row(3).setConstant(1000);
   parts.padding_idx = 3;
   auto layer = restarted(parts, 2);
-  layer.freeze(1, true);
+  layer.freeze_parameter(1);
   const auto report = see::fit(layer, table);
   CHECK(report.relative_error < 1);
   for (const double gain : layer.parts().gains) CHECK(gain == 1);

@@ -177,7 +177,8 @@ TEST_CASE("a least-squares refit never raises the error", "[induce]") {
   const RowMatrix<float> rows = random_table(1500, 12);
   see::Random random(2);
   see::detail::TermModel model = see::detail::first_model(rows, plan, random);
-  see::detail::TermCodes codes(rows.rows(), plan.terms);
+  see::detail::TermCodes codes(std::vector<std::uint16_t>(static_cast<std::size_t>(rows.rows()),
+                                                          static_cast<std::uint16_t>(plan.terms)));
   const auto run = see::serial();
   see::detail::encode_rows(rows, 0, 1500, model, {2, 8, 1}, codes, run);
   double before = see::detail::squared_error(rows, model, codes, run);

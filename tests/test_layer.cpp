@@ -199,6 +199,14 @@ TEST_CASE("optimizers refuse the gradient of another layer", "[optimizer]") {
   const see::Gradient<double> other(DenseEmbedding<double>(8, 16, random));
   see::Sgd<double> sgd;
   CHECK_THROWS_AS(sgd.step(layer, other), see::Error);
+  auto two = entangled();  // inventory and gains against one part
+  const RowMatrix<double> before = two.to_dense();
+  see::Adam<double> adam;
+  CHECK_THROWS_AS(adam.step(two, other), see::Error);
+  CHECK(two.to_dense() == before);
+  see::Gradient<double> gradient(layer);
+  CHECK_THROWS_AS(two.backward(ids, random_rows(12, 16), gradient), see::Error);
+  CHECK_THROWS_AS(DenseEmbedding<double>(-1, 4, random), see::Error);
 }
 
 TEST_CASE("gradients of two batches add up to that of both", "[optimizer]") {

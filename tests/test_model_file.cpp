@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -181,10 +182,45 @@ TEST_CASE("metadata that do not fit are refused", "[model_file]") {
   refused("gain_scope", "none");
   refused("gain_scope", "other");
   refused("rank", "4294967295");
+  refused("rank", "70000");
+  refused("rank_bits", "0");
   refused("rank_bits", "33");
+  refused("dim", "");
+  refused("dim", "15");
+  refused("order", "");
+  refused("order", "3");
   refused("rank_bits", "1");
   refused("layer_norm.epsilon", "x");
   refused("padding_idx", "9");
+}
+
+TEST_CASE("tensors of another shape or type are refused", "[model_file]") {
+  TempDir dir;
+  save_model(dir / "m", random_model<float>({.rank = 2, .uniform = true, .axes = true}));
+  const auto file = see::SafetensorsFile::open(dir / "m");
+  for (const std::string name : {"basis.axes", "inventory.0"}) {
+    auto tensors = file.tensors();
+    for (auto& tensor : tensors)
+      if (tensor.name == name) std::reverse(tensor.shape.begin(), tensor.shape.end());
+    see::write_safetensors(dir / "bad", tensors, file.metadata());
+    CHECK_THROWS_AS(see::load_model<float>(dir / "bad"), see::FileError);
+    CHECK_THROWS_AS(see::load_model<double>(dir / "bad"), see::FileError);
+    for (auto& tensor : tensors = file.tensors())
+      if (tensor.name == name) tensor.dtype = "I32";
+    see::write_safetensors(dir / "bad", tensors, file.metadata());
+    CHECK_THROWS_AS(see::load_model<float>(dir / "bad"), see::FileError);
+  }
+}
+
+TEST_CASE("a model that a file cannot hold is not written", "[model_file]") {
+  TempDir dir;
+  auto model = random_model<float>({});
+  model.embedding.parameters()[0].values(0, 0) = 1e5F;
+  CHECK_NOTHROW(save_model(dir / "m", model, Precision::bf16));
+  CHECK_THROWS_AS(save_model(dir / "h", model, Precision::f16), see::Error);
+  model.words = model.words.first(3);
+  CHECK_THROWS_AS(save_model(dir / "w", model), see::Error);
+  CHECK(dir.entries() == 1);
 }
 
 TEST_CASE("a table that is no model is refused by name", "[model_file]") {

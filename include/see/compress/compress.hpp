@@ -43,7 +43,7 @@ inline std::vector<std::string> compress_methods() { return {"induced"}; }
 inline constexpr Precision compressed_precision = Precision::f16;
 
 /// An induced code as the parts of an embedding: order 2, one inventory a slot, as many senses a
-/// word as the code has terms, one gain a term.
+/// word as its row has terms, one gain a term.
 inline EmbeddingParts<float> to_parts(const InducedCode& code) {
   const InducedPlan& plan = code.plan;
   const auto inventory = [](const RowMatrix<float>& codebook) {
@@ -56,7 +56,8 @@ inline EmbeddingParts<float> to_parts(const InducedCode& code) {
   EmbeddingParts<float> parts;
   parts.shape = Shape({plan.q1, plan.q2}, plan.width);
   parts.inventories = {inventory(code.codebook_a), inventory(code.codebook_b)};
-  const std::vector<Index> ranks(static_cast<std::size_t>(code.rows()), plan.terms);
+  std::vector<Index> ranks;
+  for (Index w = 0; w < code.rows(); ++w) ranks.push_back(code.rank(w));
   parts.lexicon = Lexicon(SlotTable::per_slot({plan.units1, plan.units2}), ranks, code.index);
   parts.gain_scope = GainScope::term;
   parts.gains = array(code.gains);
@@ -82,8 +83,14 @@ inline Model<float> blank_model(const InducedPlan& plan, const Table& table) {
   code.plan = plan;
   code.codebook_a = RowMatrix<float>::Zero(plan.units1, plan.q1);
   code.codebook_b = RowMatrix<float>::Zero(plan.units2, plan.q2);
-  code.index.resize(static_cast<std::size_t>(table.rows() * plan.terms * 2));
-  code.gains = Vector<float>::Zero(plan.terms);
+  Index left = plan.senses > 0 ? plan.senses : table.rows() * plan.terms;
+  for (Index rows = table.rows(); rows > 0; --rows) {
+    const Index rank = std::min(plan.terms, left - (rows - 1));
+    left -= rank;
+    code.begin.push_back(code.begin.back() + static_cast<std::size_t>(2 * rank));
+  }
+  code.index.resize(code.begin.back());
+  code.gains = Vector<float>::Zero(code.rank(0));
   if (plan.scale_bits > 0) {
     code.scale_table.resize(std::size_t{1} << plan.scale_bits);
     code.scale_index.resize(static_cast<std::size_t>(table.rows()));
@@ -129,11 +136,15 @@ inline InducedPlan plan_within(const Table& table, std::uint64_t budget,
           fixed(4.0 * double(table.rows()) * double(table.dim()) / double(least), 2), ")");
   InducedPlan full = smallest;
   full.mean = full.basis = true;
+  full.terms = 2;
+  full.senses = table.rows() + 1;
   full.scale_bits = 8;
   const std::uint64_t header = planned_bytes(full, table) - payload_bytes(full, table.rows()) + 64;
   if (budget < header + payload_bytes(smallest, table.rows())) return smallest;
   const InducedPlan plan = plan_induced(table.matrix(), budget - header, options.run);
-  return planned_bytes(plan, table) <= budget ? plan : smallest;
+  require(planned_bytes(plan, table) <= budget, "a plan of ", planned_bytes(plan, table),
+          " bytes for a budget of ", budget);
+  return plan;
 }
 
 }  // namespace detail

@@ -240,8 +240,9 @@ FitReport fit(EntangledEmbedding<Scalar, Order>& embedding, ConstRowMatrixRef<fl
   detail::require(!embedding.parts().layer_norm, "fitting an embedding with a LayerNorm");
   detail::require(table.allFinite(), "fitting to a table with a number that is not finite");
   using Flat = Vector<Scalar>;
-  double energy = double(table.squaredNorm());
-  if (embedding.padding_idx()) energy -= double(table.row(*embedding.padding_idx()).squaredNorm());
+  double energy = table.template cast<double>().squaredNorm();
+  if (embedding.padding_idx())
+    energy -= table.row(*embedding.padding_idx()).template cast<double>().squaredNorm();
   const auto relative = [&](double error) { return energy > 0 ? error / energy : 0.0; };
   FitReport report;
   const auto proceed = [&](double fraction) {

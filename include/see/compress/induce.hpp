@@ -36,8 +36,9 @@ struct InducedCode {
   InducedPlan plan;
   RowMatrix<float> codebook_a;             ///< U, K1 x q1
   RowMatrix<float> codebook_b;             ///< V, K2 x q2
-  std::vector<std::uint16_t> index;        ///< n * terms * 2, in the order word, term, slot
-  Vector<float> gains;                     ///< terms
+  std::vector<std::uint16_t> index;        ///< units, in the order word, term, slot
+  std::vector<std::size_t> begin{0};       ///< n + 1, where the units of each row begin in index
+  Vector<float> gains;                     ///< as many as the most terms of a row
   std::vector<float> scale_table;          ///< 2^scale_bits, or empty
   std::vector<std::uint16_t> scale_index;  ///< n, or empty
   Vector<float> mean;                      ///< d, or empty
@@ -45,7 +46,13 @@ struct InducedCode {
   FitStatus status = FitStatus::iteration_limit;
   double relative_error = 0;  ///< sum |x-y|^2 / sum |x|^2 over all rows (0 where all x are 0)
 
-  Index rows() const noexcept { return static_cast<Index>(index.size()) / (2 * plan.terms); }
+  Index rows() const noexcept { return static_cast<Index>(begin.size()) - 1; }
+
+  /// Terms of row w.
+  Index rank(Index w) const noexcept {
+    const auto at = static_cast<std::size_t>(w);
+    return static_cast<Index>(begin[at + 1] - begin[at]) / 2;
+  }
 };
 
 /// Rows [first, first + count) as the code gives them (count x d). O(count (terms + d) p).
@@ -54,11 +61,11 @@ inline RowMatrix<float> decode(const InducedCode& code, Index first, Index count
   detail::require(first >= 0 && count >= 0 && first + count <= code.rows(), "decoding rows ", first,
                   " to ", first + count, " of ", code.rows());
   const detail::TermModel model{code.codebook_a, code.codebook_b, code.gains, {}};
-  const auto stride = static_cast<std::size_t>(2 * code.plan.terms);
   RowMatrix<float> coefficients(count, code.plan.width), grid;
   for (Index i = 0; i < count; ++i) {
     const auto w = static_cast<std::size_t>(first + i);
-    detail::sum_terms(model, std::span(code.index).subspan(w * stride, stride), grid);
+    const std::size_t length = code.begin[w + 1] - code.begin[w];
+    detail::sum_terms(model, std::span(code.index).subspan(code.begin[w], length), grid);
     const float scale = code.scale_table.empty() ? 1.0F : code.scale_table[code.scale_index[w]];
     coefficients.row(i) =
         scale * Eigen::Map<const Eigen::RowVectorXf>(grid.data(), code.plan.width);
@@ -81,8 +88,8 @@ inline double relative_error(ConstRowMatrixRef<float> table, const InducedCode& 
           const auto start = static_cast<Index>(at);
           const auto count = static_cast<Index>(std::min<std::size_t>(256, last - at));
           const auto rows = table.middleRows(start, count);
-          sum(0) += static_cast<double>((rows - decode(code, start, count)).squaredNorm());
-          sum(1) += static_cast<double>(rows.squaredNorm());
+          sum(0) += (rows - decode(code, start, count)).template cast<double>().squaredNorm();
+          sum(1) += rows.template cast<double>().squaredNorm();
         }
       });
   return sums(1) > 0 ? sums(0) / sums(1) : 0.0;
@@ -93,18 +100,24 @@ namespace detail {
 /// The steps of `induce`, in order: learn, code, polish.
 class Inducer {
  public:
-  Inducer(const TermGrid& grid, const InducedPlan& plan, const InducedOptions& options)
-      : grid_(grid), plan_(plan), options_(options), random_(options.seed) {}
+  /// `all_rows`: rows that the plan is for, of which the grid may be a sample.
+  Inducer(const TermGrid& grid, const InducedPlan& plan, Index all_rows,
+          const InducedOptions& options)
+      : grid_(grid),
+        plan_(plan),
+        options_(options),
+        random_(options.seed),
+        terms_(terms_for(grid.rows, plan, all_rows)) {}
 
   /// Learns codebooks from a sample of the rows. Returns the sample's squared error, relative to
   /// its energy, under the last model and codes.
   double learn() {
-    const RowMatrix<float> sample = draw_sample();
+    TermCodes codes;
+    const RowMatrix<float> sample = draw_sample(codes);
     const double energy = std::max(static_cast<double>(sample.squaredNorm()), 1e-30);
     const auto n = static_cast<std::size_t>(sample.rows());
     const SearchEffort effort{options_.training_beam, options_.preselect, 0};
     model_ = first_model(sample, plan_, random_);
-    TermCodes codes(sample.rows(), plan_.terms);
     double error = std::numeric_limits<double>::infinity();
     for (int i = 0; i < options_.iterations && !cancelled(); ++i) {
       encode_rows(sample, 0, n, model_, effort, codes, options_.run);
@@ -124,7 +137,7 @@ class Inducer {
   /// Codes all rows, in twenty parts between which progress is reported.
   void code() {
     const auto n = static_cast<std::size_t>(grid_.rows.rows());
-    codes_ = TermCodes(grid_.rows.rows(), plan_.terms);
+    codes_ = TermCodes(terms_);
     const std::size_t part = grain_for(n, 20, 1024);
     for (std::size_t first = 0; first < n; first += part) {
       const SearchEffort effort =
@@ -156,7 +169,9 @@ class Inducer {
     result.codebook_a = std::move(model_.u);
     result.codebook_b = std::move(model_.v);
     result.gains = model_.gains * grid_.unit;
+    result.gains.conservativeResize(*std::max_element(terms_.begin(), terms_.end()));
     result.index = std::move(codes_.index);
+    result.begin = std::move(codes_.begin);
     if (plan_.scale_bits > 0) {
       result.scale_table = std::move(model_.scales);
       result.scale_index = std::move(codes_.scale);
@@ -175,14 +190,22 @@ class Inducer {
  private:
   SearchEffort full_effort() const { return {options_.beam, options_.preselect, options_.sweeps}; }
 
-  RowMatrix<float> draw_sample() {
+  /// The rows to learn from; `codes` gets room for theirs.
+  RowMatrix<float> draw_sample(TermCodes& codes) {
     const auto n = static_cast<std::size_t>(grid_.rows.rows());
     const auto wanted = static_cast<std::size_t>(std::max<Index>(1, options_.sample_rows));
-    if (n <= wanted) return grid_.rows;
+    if (n <= wanted) {
+      codes = TermCodes(terms_);
+      return grid_.rows;
+    }
+    std::vector<std::uint16_t> terms;
     const auto chosen = sample_without_replacement(n, wanted, random_);
     RowMatrix<float> sample(static_cast<Index>(wanted), grid_.rows.cols());
-    for (std::size_t i = 0; i < wanted; ++i)
+    for (std::size_t i = 0; i < wanted; ++i) {
       sample.row(static_cast<Index>(i)) = grid_.rows.row(static_cast<Index>(chosen[i]));
+      terms.push_back(terms_[chosen[i]]);
+    }
+    codes = TermCodes(terms);
     return sample;
   }
 
@@ -190,6 +213,7 @@ class Inducer {
   const InducedPlan& plan_;
   const InducedOptions& options_;
   Random random_;
+  std::vector<std::uint16_t> terms_;
   TermModel model_;
   TermCodes codes_;
   FitStatus status_ = FitStatus::iteration_limit;
@@ -202,6 +226,8 @@ inline void validate_induced_input(ConstRowMatrixRef<float> table, Index dim) {
   require(table.cols() == dim, "an induced plan for ", dim, " columns and a table of ",
           table.cols());
   require(table.allFinite(), "inducing from a table with a number that is not finite");
+  require(table.cwiseAbs().maxCoeff() <= 1e15F, "inducing from a table with a number of ",
+          table.cwiseAbs().maxCoeff(), ", needed at most 1e15 in magnitude");
 }
 
 }  // namespace detail
@@ -209,8 +235,8 @@ inline void validate_induced_input(ConstRowMatrixRef<float> table, Index dim) {
 /// Learns codebooks, codes and frame of the given form for `table` (n x d). The codebooks are
 /// learned from a sample by turns of coding it and least-squares refits; then all rows are coded
 /// with a beam search, the model is refitted to them, and single terms are improved (Babenko and
-/// Lempitsky, "Additive quantization", CVPR 2014, with Kronecker products for codewords; design
-/// notes, section 3). Deterministic for a seed, whatever the executor. Where progress returns
+/// Lempitsky, "Additive quantization", CVPR 2014, with Kronecker products for codewords).
+/// Deterministic for a seed, whatever the executor. Where progress returns
 /// false, the remaining rows are coded greedily and the status is `cancelled`.
 ///
 /// Cost: about (iterations * sample + 2 n) * beam * terms * (K1 + preselect * K2) * q2
@@ -224,7 +250,7 @@ inline InducedCode induce(ConstRowMatrixRef<float> table, const InducedPlan& pla
   InducedCode code;
   {
     const detail::TermGrid grid = detail::make_grid(table, basis, plan, options.run);
-    detail::Inducer inducer(grid, plan, options);
+    detail::Inducer inducer(grid, plan, table.rows(), options);
     inducer.learn();
     inducer.code();
     inducer.polish();

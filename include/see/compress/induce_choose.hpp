@@ -55,6 +55,7 @@ class PlanSearch {
           least = std::min(least, error);
         }
     }
+    deal_by_energy();
     return best_;
   }
 
@@ -155,6 +156,39 @@ class PlanSearch {
     return error;
   }
 
+  /// Deals the terms of the best plan out by the energy of the rows where that pays: an equal deal
+  /// leaves an error in proportion to the mean energy, this one to the geometric mean, with fewer
+  /// terms for the bits that say how many a row has. Most terms of a row: the least 2^b - 1 of at
+  /// least one and a half times as many.
+  void deal_by_energy() {
+    InducedPlan plan = best_;
+    plan.terms = 1;
+    while (2 * plan.terms < 3 * best_.terms) plan.terms = 2 * plan.terms + 1;
+    plan.senses = rows_;
+    plan.scale_bits = 3;
+    const std::size_t least = payload_bytes(plan, rows_);
+    if (least > budget_ || term_bits(plan) == 0) return;
+    const double fewer = static_cast<double>(rank_bits(plan)) / term_bits(plan);
+    if (energy_spread() * std::exp(term_decay(plan) * fewer) >= 1) return;
+    plan.senses += static_cast<Index>(8 * (budget_ - least)) / term_bits(plan);
+    plan.senses = std::min(plan.senses, rows_ * plan.terms);
+    while (payload_bytes(plan, rows_) > budget_) --plan.senses;
+    best_ = plan;
+  }
+
+  /// Geometric over arithmetic mean of the centred energies of the sample's rows.
+  double energy_spread() const {
+    double logarithms = 0, sum = 0;
+    for (Index w = 0; w < sample_.rows(); ++w) {
+      const double energy =
+          (sample_.row(w).cast<double>().transpose() - moments_.mean).squaredNorm() + 1e-30;
+      logarithms += std::log(energy);
+      sum += energy;
+    }
+    const auto n = static_cast<double>(sample_.rows());
+    return std::exp(logarithms / n) / (sum / n);
+  }
+
   /// Estimated relative error of a plan: a short fit to the sample, its error scaled by what
   /// fitting P codebook numbers to m instead of n rows hides, (1 - P / (n p)) / (1 - P / (m p)),
   /// plus the energy outside of the frame.
@@ -168,7 +202,7 @@ class PlanSearch {
     options.training_beam = 2;
     options.iterations = 4;
     options.run = run_;
-    const double coded = Inducer(grid, plan, options).learn();
+    const double coded = Inducer(grid, plan, rows_, options).learn();
 
     const double centred =
         basis.mean.size() > 0

@@ -20,30 +20,40 @@ struct TermModel {
   std::vector<float> scales;
 };
 
-/// The codes of n rows: units (word, term, slot) and the number of each row's scale.
+/// The codes of n rows: units (word, term, slot), the number of each row's scale, and where the
+/// units of each row begin.
 struct TermCodes {
   std::vector<std::uint16_t> index;
   std::vector<std::uint16_t> scale;
+  std::vector<std::size_t> begin{0};
 
   TermCodes() = default;
-  TermCodes(Index rows, Index terms)
-      : index(static_cast<std::size_t>(2 * rows * terms)), scale(static_cast<std::size_t>(rows)) {}
+
+  /// terms[w] terms for row w.
+  explicit TermCodes(const std::vector<std::uint16_t>& terms) : scale(terms.size()) {
+    begin.reserve(terms.size() + 1);
+    for (const std::size_t count : terms) begin.push_back(begin.back() + 2 * count);
+    index.resize(begin.back());
+  }
 
   std::span<const std::uint16_t> row(std::size_t w) const {
-    const std::size_t stride = index.size() / scale.size();
-    return std::span(index).subspan(w * stride, stride);
+    return std::span(index).subspan(begin[w], begin[w + 1] - begin[w]);
   }
   std::span<std::uint16_t> row(std::size_t w) {
-    const std::size_t stride = index.size() / scale.size();
-    return std::span(index).subspan(w * stride, stride);
+    return std::span(index).subspan(begin[w], begin[w + 1] - begin[w]);
   }
 };
+
+/// Terms of a code with `codes`.
+inline Index terms_of(std::span<const std::uint16_t> codes) {
+  return static_cast<Index>(codes.size() / 2);
+}
 
 /// sum_k g_k U[a_k] (x) V[b_k] as a q1 x q2 matrix in `out` (not scaled). O(terms q1 q2).
 inline void sum_terms(const TermModel& model, std::span<const std::uint16_t> codes,
                       RowMatrix<float>& out) {
   out.setZero(model.u.cols(), model.v.cols());
-  for (Index k = 0; k < model.gains.size(); ++k) {
+  for (Index k = 0; k < terms_of(codes); ++k) {
     const auto at = static_cast<std::size_t>(2 * k);
     const auto v = model.v.row(codes[at + 1]);
     for (Index i = 0; i < out.rows(); ++i)
@@ -107,7 +117,6 @@ inline void refit_units(ConstRowMatrixRef<float> grid, const TermCodes& codes, S
   RowMatrix<float>& units = slot == Slot::first ? model.u : model.v;
   const RowMatrix<float>& others = slot == Slot::first ? model.v : model.u;
   const Index q1 = model.u.cols(), q2 = model.v.cols(), size = units.rows(), q = units.cols();
-  const Index terms = model.gains.size();
   const std::size_t mine = slot == Slot::first ? 0 : 1;
   const RowMatrix<float> gram = others * others.transpose();
 
@@ -120,7 +129,7 @@ inline void refit_units(ConstRowMatrixRef<float> grid, const TermCodes& codes, S
           const auto row = codes.row(w);
           const ConstRowMatrixMap<float> x(grid.row(static_cast<Index>(w)).data(), q1, q2);
           const float scale = model.scales[codes.scale[w]];
-          for (Index k = 0; k < terms; ++k) {
+          for (Index k = 0; k < terms_of(row); ++k) {
             const auto at = static_cast<std::size_t>(2 * k);
             const Index unit = row[at + mine], other = row[at + 1 - mine];
             const float factor = scale * model.gains(k);
@@ -158,11 +167,11 @@ inline void refit_gains(ConstRowMatrixRef<float> grid, const TermCodes& codes, T
           const auto row = codes.row(w);
           const ConstRowMatrixMap<float> x(grid.row(static_cast<Index>(w)).data(), q1, q2);
           const float scale = model.scales[codes.scale[w]];
-          for (Index k = 0; k < terms; ++k) {
+          for (Index k = 0; k < terms_of(row); ++k) {
             const auto at = static_cast<std::size_t>(2 * k);
             const auto u = model.u.row(row[at]), v = model.v.row(row[at + 1]);
             sum(k, terms) += static_cast<double>(scale * u.dot(v * x.transpose()));
-            for (Index l = 0; l < terms; ++l) {
+            for (Index l = 0; l < terms_of(row); ++l) {
               const auto to = static_cast<std::size_t>(2 * l);
               sum(k, l) += static_cast<double>(scale * scale * gram_u(row[at], row[to]) *
                                                gram_v(row[at + 1], row[to + 1]));

@@ -117,10 +117,11 @@ class TermSearch {
         scores_(tables.v_extended.cols()),
         w_(tables.q2 + 1) {}
 
-  /// Writes the codes (a_1, b_1, a_2, b_2, ...) of the row z (q1 * q2 entries). Returns by how much
-  /// they lower |z|^2. Deterministic.
+  /// Writes the codes (a_1, b_1, a_2, b_2, ...) of the row z (q1 * q2 entries), as many terms as
+  /// `codes` has room for, at most as many as there are gains. Returns by how much they lower
+  /// |z|^2. Deterministic.
   float encode(const float* z, std::span<std::uint16_t> codes) {
-    const Index terms = tables_.gains.size();
+    const auto terms = static_cast<Index>(codes.size() / 2);
     nodes_.resize(1);
     nodes_[0].fall = 0;
     nodes_[0].codes.clear();
@@ -136,7 +137,7 @@ class TermSearch {
   /// Replaces single terms of `codes` while that lowers the error (iterated conditional modes), in
   /// `sweeps` rounds at most. Returns by how much |z - code|^2 fell.
   float improve(const float* z, std::span<std::uint16_t> codes, int sweeps) {
-    const Index terms = tables_.gains.size();
+    const auto terms = static_cast<Index>(codes.size() / 2);
     nodes_.resize(1);
     RowMatrix<float>& w = nodes_[0].w;
     product_with(z, w);

@@ -35,12 +35,50 @@ inline TermGrid make_grid(ConstRowMatrixRef<float> table, const PrincipalBasis& 
           const auto count = static_cast<Index>(std::min<std::size_t>(1024, last - at));
           auto part = grid.rows.middleRows(start, count).leftCols(plan.width);
           part = to_basis(basis, table.middleRows(start, count));
-          sum += static_cast<double>(part.squaredNorm());
+          sum += part.template cast<double>().squaredNorm();
         }
       });
   if (energy > 0) grid.unit = static_cast<float>(std::sqrt(energy / static_cast<double>(n)));
   grid.rows /= grid.unit;
   return grid;
+}
+
+/// Terms for rows of the given energies, `total` in all (or less by at most the number of rows):
+/// with each term lowering what is left of a row by the factor exp(-decay), the squared error of
+/// all rows is least where T_w = a + ln(e_w) / decay, cut to 1 to `most` (reverse water-filling,
+/// with terms for bits). The level a is found by bisection. O(60 n).
+inline std::vector<std::uint16_t> allocate_terms(const std::vector<double>& energies, double total,
+                                                 Index most, double decay) {
+  const auto terms = [&](double energy, double level) {
+    const double wanted = level + std::log(std::max(energy, 1e-30)) / decay;
+    return static_cast<std::uint16_t>(
+        std::clamp(std::floor(wanted), 1.0, static_cast<double>(most)));
+  };
+  double low = -1e4, high = 1e4;
+  for (int step = 0; step < 60; ++step) {
+    const double level = (low + high) / 2;
+    double sum = 0;
+    for (const double energy : energies) sum += terms(energy, level);
+    (sum <= total ? low : high) = level;
+  }
+  std::vector<std::uint16_t> result;
+  result.reserve(energies.size());
+  for (const double energy : energies) result.push_back(terms(energy, low));
+  return result;
+}
+
+/// Terms of each row of a grid under a plan for `all_rows` rows, of which the grid may be a sample.
+inline std::vector<std::uint16_t> terms_for(const RowMatrix<float>& rows, const InducedPlan& plan,
+                                            Index all_rows) {
+  const auto n = static_cast<std::size_t>(rows.rows());
+  if (plan.senses == 0)
+    return std::vector<std::uint16_t>(n, static_cast<std::uint16_t>(plan.terms));
+  std::vector<double> energies(n);
+  for (std::size_t w = 0; w < n; ++w)
+    energies[w] = static_cast<double>(rows.row(static_cast<Index>(w)).squaredNorm());
+  const double share = static_cast<double>(rows.rows()) / static_cast<double>(all_rows);
+  return allocate_terms(energies, static_cast<double>(plan.senses) * share, plan.terms,
+                        term_decay(plan));
 }
 
 /// How hard a search looks; see InducedOptions.

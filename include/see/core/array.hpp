@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -67,6 +68,8 @@ class Array {
   /// The elements for writing, this object's alone afterwards. O(size) where a copy is due.
   T* mutate() {
     if (!owned_ || owned_.use_count() > 1) *this = Array(std::vector<T>(begin(), end()));
+    // Pairs with the release by which another thread's copy let go of the elements.
+    std::atomic_thread_fence(std::memory_order_acquire);
     return owned_->data();
   }
 

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -46,7 +47,10 @@ inline Executor threads(unsigned n = 0) {
     };
     {
       std::vector<std::jthread> team;
-      for (std::size_t t = 1; t < std::min<std::size_t>(n, count); ++t) team.emplace_back(work);
+      try {
+        for (std::size_t t = 1; t < std::min<std::size_t>(n, count); ++t) team.emplace_back(work);
+      } catch (const std::system_error&) {  // the threads that could be had do all the work
+      }
       work();
     }
     if (failure) std::rethrow_exception(failure);

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -49,10 +53,14 @@ ModelBytes model_bytes(const Model<Scalar>& model, Precision precision) {
 }
 
 /// Writes the model, whole or not at all; factors, gains and basis are rounded to `precision`.
-/// Throws FileError where writing fails.
+/// Throws Error where the words are not as many as the rows or a number is out of that precision's
+/// range; Throws FileError where writing fails.
 template <class Scalar>
 void save_model(const std::filesystem::path& path, const Model<Scalar>& model,
                 Precision precision = Precision::f32) {
+  const Index rows = model.embedding.num_embeddings();
+  detail::require(model.words.empty() || model.words.size() == rows, "a vocabulary of ",
+                  model.words.size(), " words, needed ", rows);
   const detail::ModelTensors content(model.embedding.parts(), model.words, model.fit, precision);
   write_safetensors(path, content.tensors(), content.metadata());
 }
@@ -77,26 +85,37 @@ class ModelReader {
     parts.shape = Shape(numbers("factor_dims", 'x'), number("width"));
     const auto slots = numbers("slots", ',');
     SlotTable table{parts.shape.order(), {}, std::vector<int>(slots.begin(), slots.end())};
-    while (const Tensor* tensor = file_.find(text("inventory.", parts.inventories.size()))) {
-      require<FileError>(tensor->shape.size() == 3, where(), tensor->name, " is ",
-                         shape_text(tensor->shape), ", needed 3 dimensions");
-      table.sizes.push_back(tensor->shape[0]);
-      parts.inventories.emplace_back(values(tensor->name), tensor->shape[0], tensor->shape[1],
-                                     tensor->shape[2]);
+    require<FileError>(parts.shape.product() <= largest_product, where(), "factor dimensions ",
+                       parts.shape.to_string(), ", needed a product of at most ", largest_product);
+    const auto most = static_cast<std::size_t>(*std::max_element(slots.begin(), slots.end())) + 1;
+    for (std::size_t i = 0; i < std::min(most, slots.size()); ++i) {
+      const std::string name = text("inventory.", i);
+      const auto values = this->values(name, {-1, -1, -1});
+      const auto& shape = file_.at(name).shape;
+      table.sizes.push_back(shape[0]);
+      parts.inventories.emplace_back(values, shape[0], shape[1], shape[2]);
     }
     parts.lexicon = lexicon(std::move(table));
     parts.gain_scope = gain_scope();
-    parts.gains = optional_values("gains");
+    parts.gains = optional_values("gains", {-1});
     if (file_.find("word_scale.table")) {
-      parts.word_scale.table = values("word_scale.table");
+      parts.word_scale.table = values("word_scale.table", {-1});
       const int bits = bits_for(parts.word_scale.table.size());
       parts.word_scale.index = PackedArray(file_.array<std::uint8_t>("word_scale.index", {-1}),
                                            static_cast<std::size_t>(parts.lexicon.words()), bits);
     }
-    parts.basis = {optional_values("basis.mean"), optional_values("basis.axes")};
+    const Index dim = number("dim");
+    parts.basis = {optional_values("basis.mean", {dim}),
+                   optional_values("basis.axes", {parts.shape.width(), dim})};
     if (file_.find("layer_norm.weight"))
-      parts.layer_norm = LayerNorm<Scalar>{values("layer_norm.weight"), values("layer_norm.bias"),
-                                           real("layer_norm.epsilon")};
+      parts.layer_norm =
+          LayerNorm<Scalar>{values("layer_norm.weight", {dim}), values("layer_norm.bias", {dim}),
+                            real("layer_norm.epsilon")};
+    require<FileError>(parts.embedding_dim() == dim, where(), "metadata entry \"dim\" is ", dim,
+                       ", needed ", parts.embedding_dim());
+    require<FileError>(parts.shape.order() == number("order"), where(),
+                       "metadata entry \"order\" is ", entry("order"), ", needed ",
+                       parts.shape.order());
     if (has("padding_idx")) parts.padding_idx = number("padding_idx");
     return parts;
   }
@@ -177,10 +196,14 @@ class ModelReader {
   Lexicon lexicon(SlotTable table) const {
     const Index words = number("words");
     std::vector<Index> ranks{has("rank") ? number("rank") : 0};
+    require<FileError>(ranks[0] <= largest_rank, where(), "words of ", ranks[0],
+                       " senses, needed at most ", largest_rank);
     if (!has("rank")) {
+      const Index bits = number("rank_bits");
+      require<FileError>(bits >= 1 && bits <= 16, where(), "metadata entry \"rank_bits\" is ", bits,
+                         ", needed 1 to 16");
       const PackedArray packed(file_.array<std::uint8_t>("lexicon.ranks", {-1}),
-                               static_cast<std::size_t>(words),
-                               static_cast<int>(number("rank_bits")));
+                               static_cast<std::size_t>(words), static_cast<int>(bits));
       ranks.resize(packed.size());
       for (std::size_t w = 0; w < ranks.size(); ++w) ranks[w] = packed[w];
     }
@@ -195,22 +218,29 @@ class ModelReader {
     return Lexicon::from_packed(std::move(table), words, ranks, std::move(packed));
   }
 
-  /// A view of the file where it holds Scalar, else converted.
-  Array<Scalar> values(const std::string& name) const {
+  /// A view of the file where it holds Scalar, else converted. -1 stands for any size.
+  Array<Scalar> values(const std::string& name, std::initializer_list<Index> shape) const {
     const Tensor& tensor = file_.at(name);
-    if (tensor.dtype == dtype_name<Scalar>()) {
-      std::vector<Index> any(tensor.shape.size(), -1);
-      return file_.array<Scalar>(name, any);
-    }
+    if (tensor.dtype == dtype_name<Scalar>()) return file_.array<Scalar>(name, shape);
+    const bool fits =
+        std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end(),
+                   [](Index needed, Index found) { return needed == -1 || needed == found; });
+    require<FileError>(fits && tensor.dtype.find("F") != std::string::npos, where(), "tensor ",
+                       json_quote(name), " is ", tensor.dtype, ' ', shape_text(tensor.shape),
+                       ", needed F64, F32, F16 or BF16 ", shape_text(std::vector<Index>(shape)));
     Array<float> floats = file_.as_floats(tensor);
     if constexpr (std::is_same_v<Scalar, float>)
       return floats;
     else
       return std::vector<Scalar>(floats.begin(), floats.end());
   }
-  Array<Scalar> optional_values(const std::string& name) const {
-    return file_.find(name) ? values(name) : Array<Scalar>();
+  Array<Scalar> optional_values(const std::string& name, std::initializer_list<Index> shape) const {
+    return file_.find(name) ? values(name, shape) : Array<Scalar>();
   }
+
+  // What a file may ask a reader to do for one word.
+  static constexpr Index largest_rank = 65535;
+  static constexpr Index largest_product = Index{1} << 24;
 
   const SafetensorsFile& file_;
 };
@@ -237,6 +267,10 @@ Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options
     throw;
   } catch (const Error& error) {
     detail::fail<FileError>(file.path().string(), ": ", error.what());
+  } catch (const std::bad_alloc&) {
+    detail::fail<FileError>(file.path().string(), ": needs more memory than there is");
+  } catch (const std::length_error&) {
+    detail::fail<FileError>(file.path().string(), ": needs more memory than there can be");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <list>
@@ -153,8 +154,12 @@ class ModelTensors {
       tensors_.push_back(make_tensor(std::move(name), std::move(shape), values));
     } else {
       std::vector<Stored> converted(values.size());
-      std::transform(values.begin(), values.end(), converted.begin(),
-                     [](Scalar value) { return static_cast<Stored>(value); });
+      std::transform(values.begin(), values.end(), converted.begin(), [&](Scalar value) {
+        const auto stored = static_cast<Stored>(value);
+        require((Eigen::numext::isfinite)(stored) || !std::isfinite(value), name, " holds ", value,
+                ", which ", dtype_name<Stored>(), " cannot");
+        return stored;
+      });
       const auto bytes = std::as_bytes(std::span<const Stored>(converted));
       own(std::move(name), dtype_name<Stored>(), std::move(shape),
           std::vector<std::byte>(bytes.begin(), bytes.end()));

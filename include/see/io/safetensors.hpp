@@ -148,7 +148,8 @@ class SafetensorsFile {
     std::uint64_t length;
     std::memcpy(&length, text.data(), 8);
     require<FileError>(length <= detail::safetensors_header_limit && length <= text.size() - 8,
-                       "not a safetensors file, or cut: the header has ", length, " bytes, needed at most ",
+                       "not a safetensors file, or cut: the header has ", length,
+                       " bytes, needed at most ",
                        std::min<std::uint64_t>(detail::safetensors_header_limit, text.size() - 8));
     const auto header_size = static_cast<std::size_t>(length);
     require<FileError>(header_size > 0 && text[8] == '{', "the header does not begin with '{'");

@@ -183,7 +183,7 @@ inline void outer_sum(const Layout& layout, const Scalar* const* prefix, const S
 }  // namespace detail
 
 /// out[0 .. width) = the first `width` entries of sum_t gain_t * f_{t,1} (x) ... (x) f_{t,o}, over
-/// the first work.count terms of work.terms (design: entry (i1, ..., io) at ((i1 * q2 + i2) * q3 +
+/// the first work.count terms of work.terms (entry (i1, ..., io) at ((i1 * q2 + i2) * q3 +
 /// i3) ...).
 ///
 /// Cost: terms * product multiply-adds and at most 2 * terms * (prefix + suffix) to set them up.

@@ -66,15 +66,19 @@ class EntangledEmbedding {
   const Parts& parts() const noexcept { return parts_; }
   const Shape& shape() const noexcept { return parts_.shape; }
   const Lexicon& lexicon() const noexcept { return parts_.lexicon; }
+
+  /// Inventory `i`. Throws where there is none.
   const Inventory<Scalar>& inventory(int i = 0) const {
-    return parts_.inventories.at(std::size_t(i));
+    detail::require(i >= 0 && static_cast<std::size_t>(i) < parts_.inventories.size(),
+                    "no inventory ", i, " among ", parts_.inventories.size());
+    return parts_.inventories[static_cast<std::size_t>(i)];
   }
 
   /// Row i of `out` becomes E(ids[i]); the padding row is zero. `out` is ids.size() x
   /// embedding_dim(). Throws, and writes nothing, where `out` has another size or an id is no row.
   ///
-  /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. Repeated calls with
-  /// batches of the same size allocate nothing.
+  /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. Without axes, a call
+  /// allocates nothing once a thread has seen rows as long before.
   template <IdRange Ids>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
@@ -116,13 +120,23 @@ class EntangledEmbedding {
   }
 
   /// The change of forward() where the inventories and gains move along `directions` and
-  /// `gain_direction`, to first order: a Jacobian-vector product. Without LayerNorm. The directions
-  /// have the shapes of parts().inventories and parts().gains (empty: no change of gains).
+  /// `gain_direction`, to first order: a Jacobian-vector product. The directions have the shapes of
+  /// parts().inventories and parts().gains (empty: no change of gains). Throws, and writes nothing,
+  /// where one has another shape, `out` or an id does not fit, or the layer has a LayerNorm.
   ///
   /// Cost: o + 1 times that of forward().
   template <IdRange Ids>
   void forward_tangent(const Ids& ids, const std::vector<Inventory<Scalar>>& directions,
                        const Array<Scalar>& gain_direction, RowMatrixRef<Scalar> out) const {
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
+    detail::require(!parts_.layer_norm, "a tangent of an embedding with a LayerNorm");
+    bool fits = directions.size() == parts_.inventories.size() &&
+                (gain_direction.empty() || gain_direction.size() == parts_.gains.size());
+    for (std::size_t i = 0; fits && i < directions.size(); ++i)
+      fits = directions[i].size() == parts_.inventories[i].size() &&
+             directions[i].rank() == parts_.inventories[i].rank() &&
+             directions[i].dim() == parts_.inventories[i].dim();
+    detail::require(fits, "directions of other shapes than the inventories and gains");
     const auto* id = std::ranges::data(ids);
     RowMatrix<Scalar> part(std::min(block, out.rows()), dim_);
     for (Index first = 0; first < out.rows(); first += block) {
@@ -175,12 +189,14 @@ class EntangledEmbedding {
   void freeze(bool frozen = true) { frozen_.assign(frozen_.size(), frozen); }
 
   /// The same for one parameter, by its place in parameter_shapes(). Throws where there is none.
-  void freeze(int number, bool frozen) {
-    detail::require(number >= 0 && static_cast<std::size_t>(number) < frozen_.size(),
-                    "no parameter ", number, " among ", frozen_.size());
+  void freeze_parameter(int number, bool frozen = true) {
+    check_parameter(number);
     frozen_[static_cast<std::size_t>(number)] = frozen;
   }
-  bool is_frozen(int number) const { return frozen_.at(static_cast<std::size_t>(number)); }
+  bool is_frozen(int number) const {
+    check_parameter(number);
+    return frozen_[static_cast<std::size_t>(number)];
+  }
 
   /// Adds to `gradient` the gradient of sum_i <out_gradient row i, E(ids[i])> with respect to every
   /// parameter that is not frozen. The padding row contributes nothing. `out_gradient` is
@@ -193,6 +209,7 @@ class EntangledEmbedding {
                 Gradient<Scalar>& gradient) const {
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
                         "a gradient");
+    gradient.check_form(parameter_shapes());
     const auto* id = std::ranges::data(ids);
     detail::Pullback<Scalar, Order> pullback(parts_, layout_, frozen_, gradient);
     for (Index i = 0; i < out_gradient.rows(); ++i)
@@ -203,6 +220,11 @@ class EntangledEmbedding {
   static constexpr Index block = 64;  // rows that pass through the basis together
 
   using Sums = detail::WordSums<Scalar, Order>;
+
+  void check_parameter(int number) const {
+    detail::require(number >= 0 && static_cast<std::size_t>(number) < frozen_.size(),
+                    "no parameter ", number, " among ", frozen_.size());
+  }
 
   template <class Id>
   bool is_padding(Id id) const noexcept {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "see/core/types.hpp"
+#include "see/error.hpp"
 
 namespace see {
 
@@ -50,8 +51,10 @@ class SparseRows {
     return values_.data() + slots_[static_cast<std::size_t>(row)] * cols_;
   }
 
-  /// Adds another gradient of the same matrix.
+  /// Adds another gradient of the same matrix. Throws where it is of another size.
   void add(const SparseRows& other) {
+    detail::require(other.rows() == rows() && other.cols() == cols_, "adding a gradient of ",
+                    other.rows(), " x ", other.cols(), ", needed ", rows(), " x ", cols_);
     for (std::size_t i = 0; i < other.touched_.size(); ++i) {
       touch(other.touched_[i]);
       Eigen::Map<Eigen::RowVector<Scalar, Eigen::Dynamic>>(at(other.touched_[i]), cols_) +=
@@ -100,11 +103,25 @@ class Gradient {
   }
   int size() const noexcept { return static_cast<int>(parts_.size()); }
 
+  /// Throws unless the parts have the given rows and columns. O(parts).
+  void check_form(const std::vector<std::pair<Index, Index>>& shapes) const {
+    detail::require(parts_.size() == shapes.size(), "a gradient of ", parts_.size(),
+                    " parts, needed ", shapes.size());
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+      detail::require(parts_[i].rows() == shapes[i].first && parts_[i].cols() == shapes[i].second,
+                      "part ", i, " of a gradient is ", parts_[i].rows(), " x ", parts_[i].cols(),
+                      ", needed ", shapes[i].first, " x ", shapes[i].second);
+  }
+
   void zero() noexcept {
     for (auto& part : parts_) part.zero();
   }
 
+  /// Throws, and adds nothing, where `other` belongs to a layer of another form.
   void add(const Gradient& other) {
+    std::vector<std::pair<Index, Index>> shapes;
+    for (const auto& part : parts_) shapes.emplace_back(part.rows(), part.cols());
+    other.check_form(shapes);
     for (std::size_t i = 0; i < parts_.size(); ++i) parts_[i].add(other.parts_[i]);
   }
 

@@ -10,11 +10,12 @@
 
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/kernel/kron.hpp"
 
 namespace see {
 
 /// Highest order (number of factors of a product) that the library computes.
-inline constexpr int max_order = 8;
+inline constexpr int max_order = kernel::max_factors;
 
 /// Factor dimensions q_1 ... q_o of a product state and the width p to which a sum of them is cut.
 ///

@@ -97,7 +97,6 @@ class EmbeddingBag {
             }
       });
     RowMatrix<Scalar> rows(std::min(block, total), out_gradient.cols());
-    const auto* id = std::ranges::data(ids);
     for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
       for (std::size_t k = 0; k < bags.size(); ++k) {
         const Index bag = bags[k], i = first + static_cast<Index>(k);
@@ -109,7 +108,7 @@ class EmbeddingBag {
         else
           row = factor(weights, i, count[static_cast<std::size_t>(bag)]) * out_gradient.row(bag);
       }
-      layer_.backward(std::span(id + first, bags.size()),
+      layer_.backward(std::span<const Index>(part(ids, first, bags.size())),
                       rows.topRows(static_cast<Index>(bags.size())), gradient);
     });
   }
@@ -163,6 +162,13 @@ class EmbeddingBag {
     return layer_.padding_idx() == std::optional(static_cast<Index>(id));
   }
 
+  /// `count` ids from `first` on.
+  template <IdRange Ids>
+  static std::vector<Index> part(const Ids& ids, Index first, std::size_t count) {
+    const auto* id = std::ranges::data(ids) + first;
+    return std::vector<Index>(id, id + count);
+  }
+
   /// Calls body(first, bags) for consecutive blocks of ids; bags[k] is the bag of id first + k.
   template <IdRange Ids, IdRange Offsets, class Body>
   void for_blocks(const Ids& ids, const Offsets& offsets, const Body& body) const {
@@ -186,7 +192,7 @@ class EmbeddingBag {
     const auto* id = std::ranges::data(ids);
     RowMatrix<Scalar> rows(block, layer_.embedding_dim());
     for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
-      layer_.forward(std::span(id + first, bags.size()),
+      layer_.forward(std::span<const Index>(part(ids, first, bags.size())),
                      rows.topRows(static_cast<Index>(bags.size())));
       for (std::size_t k = 0; k < bags.size(); ++k) {
         const Index i = first + static_cast<Index>(k);

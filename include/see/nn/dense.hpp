@@ -45,10 +45,11 @@ class DenseEmbedding {
   /// Independent standard normal numbers, as torch::nn::Embedding starts.
   DenseEmbedding(Index num_embeddings, Index embedding_dim, Random& random,
                  std::optional<Index> padding_idx = {})
-      : DenseEmbedding(normal(num_embeddings * embedding_dim, random), num_embeddings,
-                       embedding_dim, padding_idx) {}
+      : DenseEmbedding(normal(std::max<Index>(0, num_embeddings * embedding_dim), random),
+                       num_embeddings, embedding_dim, padding_idx) {}
 
-  /// The rows of a table, shared where Scalar is float.
+  /// The rows of a table, shared where Scalar is float. Frozen unless asked otherwise, as in torch;
+  /// unlike there, a padding row looks up as zero whatever the table holds.
   static DenseEmbedding from_pretrained(const Table& table, bool freeze = true,
                                         std::optional<Index> padding_idx = {}) {
     Array<Scalar> weight;
@@ -98,6 +99,7 @@ class DenseEmbedding {
                 Gradient<Scalar>& gradient) const {
     detail::check_batch(ids, num_embeddings_, out_gradient.rows(), out_gradient.cols(),
                         embedding_dim_, "a gradient");
+    gradient.check_form(parameter_shapes());
     if (frozen_) return;
     const auto* id = std::ranges::data(ids);
     for (Index i = 0; i < out_gradient.rows(); ++i) {

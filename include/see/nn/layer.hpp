@@ -12,8 +12,8 @@ namespace see {
 
 /// An embedding layer: a table of num_embeddings() rows of embedding_dim() numbers that is looked
 /// up by forward() and trained through backward() and parameters(). The names are those of
-/// torch::nn::Embedding. Code written for this concept takes EntangledEmbedding and DenseEmbedding
-/// alike:
+/// torch::nn::Embedding; unlike there, the padding row looks up as zero whatever it was made from.
+/// Code written for this concept takes EntangledEmbedding and DenseEmbedding alike:
 ///
 ///     template <see::EmbeddingLayer Layer>
 ///     void train(Layer& layer, const std::vector<int>& ids, const see::RowMatrix<float>& target) {
@@ -28,7 +28,8 @@ namespace see {
 template <class Layer>
 concept EmbeddingLayer = std::floating_point<typename Layer::Scalar> &&
     requires(Layer& layer, const Layer& fixed, std::span<const Index> ids,
-             RowMatrix<typename Layer::Scalar>& rows, Gradient<typename Layer::Scalar>& gradient) {
+             RowMatrixRef<typename Layer::Scalar> rows,
+             Gradient<typename Layer::Scalar>& gradient) {
   { fixed.num_embeddings() } -> std::same_as<Index>;
   { fixed.embedding_dim() } -> std::same_as<Index>;
   { fixed.padding_idx() } -> std::same_as<std::optional<Index>>;

@@ -20,9 +20,6 @@ void for_touched_rows(Layer& layer, const Gradient<typename Layer::Scalar>& grad
                       const Change& change) {
   for (auto& parameter : layer.parameters()) {
     const auto& part = gradient[parameter.number];
-    require(part.rows() == parameter.values.rows() && part.cols() == parameter.values.cols(),
-            "a gradient of ", part.rows(), " x ", part.cols(), " for ", parameter.name, ", needed ",
-            parameter.values.rows(), " x ", parameter.values.cols());
     for (std::size_t i = 0; i < part.touched().size(); ++i)
       change(parameter.number, part.touched()[i], parameter.values.row(part.touched()[i]).array(),
              part.row(i).array());
@@ -52,9 +49,10 @@ class Sgd {
  public:
   explicit Sgd(double rate = 1e-2) : rate_(static_cast<Scalar>(rate)) {}
 
-  /// Throws where the gradient belongs to a layer of another form.
+  /// Throws, and changes nothing, where the gradient belongs to a layer of another form.
   template <EmbeddingLayer Layer>
   void step(Layer& layer, const Gradient<Scalar>& gradient) {
+    gradient.check_form(layer.parameter_shapes());
     detail::for_touched_rows(layer, gradient,
                              [&](int, Index, auto values, auto g) { values -= rate_ * g; });
   }
@@ -70,9 +68,10 @@ class Adagrad {
   explicit Adagrad(double rate = 1e-2, double epsilon = 1e-10)
       : rate_(static_cast<Scalar>(rate)), epsilon_(static_cast<Scalar>(epsilon)) {}
 
-  /// Throws where the gradient belongs to a layer of another form.
+  /// Throws, and changes nothing, where the gradient belongs to a layer of another form.
   template <EmbeddingLayer Layer>
   void step(Layer& layer, const Gradient<Scalar>& gradient) {
+    gradient.check_form(layer.parameter_shapes());
     detail::for_touched_rows(layer, gradient, [&](int number, Index row, auto values, auto g) {
       auto squares = squares_.row(number, row, g.size(), gradient[number].rows());
       squares += g.square();
@@ -96,9 +95,10 @@ class Adam {
   explicit Adam(double rate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8)
       : rate_(rate), beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {}
 
-  /// Throws where the gradient belongs to a layer of another form.
+  /// Throws, and changes nothing, where the gradient belongs to a layer of another form.
   template <EmbeddingLayer Layer>
   void step(Layer& layer, const Gradient<Scalar>& gradient) {
+    gradient.check_form(layer.parameter_shapes());
     ++steps_;
     const double correction2 = std::sqrt(1 - std::pow(beta2_, steps_));
     const auto rate = static_cast<Scalar>(rate_ * correction2 / (1 - std::pow(beta1_, steps_)));
