@@ -18,6 +18,7 @@
 #include "see/kernel/kron.hpp"
 #include "see/kernel/kron_gradient.hpp"
 #include "see/kernel/packet.hpp"
+#include "see/kernel/score.hpp"
 
 #include "see/model/builders.hpp"
 #include "see/model/embedding.hpp"
@@ -25,6 +26,7 @@
 #include "see/model/lexicon.hpp"
 #include "see/model/parts.hpp"
 #include "see/model/pullback.hpp"
+#include "see/model/scorer.hpp"
 #include "see/model/sememe.hpp"
 #include "see/model/shape.hpp"
 #include "see/model/transform.hpp"

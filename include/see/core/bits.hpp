@@ -25,11 +25,8 @@ constexpr std::size_t packed_bytes(std::uint64_t bits) {
   return bits == 0 ? 0 : static_cast<std::size_t>((bits + 7) / 8) + packed_padding;
 }
 
-/// The field of `bits` <= 32 bits at bit `position`. Bit p of the sequence is bit p % 8 of byte
-/// p / 8 (least significant first), and the first bit of a field is its least significant one.
-/// At least 8 bytes from byte position / 8 on must be readable (packed_padding sees to it).
-inline std::uint32_t read_bits(const std::uint8_t* bytes, std::uint64_t position,
-                               int bits) noexcept {
+/// The 57 bits or more from bit `position` on, least significant first; see read_bits.
+inline std::uint64_t read_word(const std::uint8_t* bytes, std::uint64_t position) noexcept {
   std::uint64_t word;
   bytes += position >> 3;
   if constexpr (std::endian::native == std::endian::little) {
@@ -38,7 +35,15 @@ inline std::uint32_t read_bits(const std::uint8_t* bytes, std::uint64_t position
     word = 0;
     for (int i = 0; i < 8; ++i) word |= std::uint64_t{bytes[i]} << (8 * i);
   }
-  return static_cast<std::uint32_t>((word >> (position & 7)) & ((std::uint64_t{1} << bits) - 1));
+  return word >> (position & 7);
+}
+
+/// The field of `bits` <= 32 bits at bit `position`. Bit p of the sequence is bit p % 8 of byte
+/// p / 8 (least significant first), and the first bit of a field is its least significant one.
+/// At least 8 bytes from byte position / 8 on must be readable (packed_padding sees to it).
+inline std::uint32_t read_bits(const std::uint8_t* bytes, std::uint64_t position,
+                               int bits) noexcept {
+  return static_cast<std::uint32_t>(read_word(bytes, position) & ((std::uint64_t{1} << bits) - 1));
 }
 
 /// Appends bit fields in the order of read_bits.

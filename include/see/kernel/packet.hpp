@@ -43,4 +43,10 @@ inline P multiply_add(const P& a, const P& b, const P& c) {
   return Eigen::internal::pmadd(a, b, c);
 }
 
+/// The sum of the packet's numbers.
+template <class P>
+inline auto reduce(const P& packet) {
+  return Eigen::internal::predux(packet);
+}
+
 }  // namespace see::kernel

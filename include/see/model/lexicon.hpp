@@ -196,6 +196,31 @@ class Lexicon {
     }
   }
 
+  /// Calls visit(s, units) for every sense of word `w` in turn, units being its order() unit
+  /// numbers.
+  template <class Visit>
+  void for_senses(Index w, const Visit& visit) const {
+    const Index count = rank(w);
+    Index found[max_order];
+    if (kind_ != IndexKind::stored || sense_bits_ > 57) {
+      for (Index s = 0; s < count; ++s) {
+        units(w, s, found);
+        visit(s, static_cast<const Index*>(found));
+      }
+      return;
+    }
+    auto position = static_cast<std::uint64_t>(first_sense(w) * sense_bits_);
+    for (Index s = 0; s < count; ++s, position += static_cast<std::uint64_t>(sense_bits_)) {
+      std::uint64_t field = sense_bits_ == 0 ? 0 : read_word(packed_.data(), position);
+      for (int j = 0; j < order(); ++j) {
+        const int bits = bits_[static_cast<std::size_t>(j)];
+        found[j] = static_cast<Index>(field & ((std::uint64_t{1} << bits) - 1));
+        field >>= bits;
+      }
+      visit(s, static_cast<const Index*>(found));
+    }
+  }
+
  private:
   Lexicon(SlotTable table, Index words) : table_(std::move(table)), words_(words) {
     table_.validate();

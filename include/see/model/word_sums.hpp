@@ -42,13 +42,10 @@ class WordSums {
   /// Fills work().terms with the work().count terms of word `w`.
   void collect(Index w) {
     const Lexicon& lexicon = parts_.lexicon;
-    const Index rank = lexicon.rank(w);
     const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
     const SlotTable& table = lexicon.table();
-    Index units[max_order];
     std::size_t count = 0;
-    for (Index s = 0; s < rank; ++s) {
-      lexicon.units(w, s, units);
+    lexicon.for_senses(w, [&](Index s, const Index* units) {
       const auto* slot = work_.slots.data() + table.row_of(s) * order_;
       kernel::Term<Scalar> term;
       term.gain = scale;
@@ -63,7 +60,7 @@ class WordSums {
         work_.terms[count++] = term;
         for (int j = 0; j < order_; ++j) term.factors[static_cast<std::size_t>(j)] += slot[j].dim;
       }
-    }
+    });
     work_.count = static_cast<Index>(count);
   }
 

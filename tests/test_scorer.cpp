@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <vector>
+
+#include "catch.hpp"
+#include "oracle.hpp"
+#include "see/model/builders.hpp"
+#include "see/model/scorer.hpp"
+
+using see::EntangledEmbedding;
+using see::Index;
+using see::RowMatrix;
+using see::Scorer;
+
+namespace {
+
+template <class Scalar>
+RowMatrix<Scalar> random_hidden(Index rows, Index cols) {
+  see::Random random(13);
+  return RowMatrix<Scalar>::NullaryExpr(rows, cols,
+                                        [&](Index, Index) { return Scalar(random.normal()); });
+}
+
+template <class Scalar>
+void check_logits(const EntangledEmbedding<Scalar>& layer) {
+  const auto hidden = random_hidden<Scalar>(3, layer.embedding_dim());
+  const RowMatrix<Scalar> expected = hidden * layer.to_dense().transpose();
+  const double tolerance =
+      100 * double(std::numeric_limits<Scalar>::epsilon()) * (1 + double(expected.norm()));
+  const Scorer scorer(layer);
+  const RowMatrix<Scalar> got = scorer.logits(hidden);
+  CHECK(double((got - expected).norm()) <= tolerance);
+  const std::vector<int> ids{int(layer.num_embeddings()) - 1, 0, 0};
+  RowMatrix<Scalar> some(3, 3);
+  scorer.logits_of(hidden, ids, some);
+  for (Index k = 0; k < 3; ++k) CHECK(some.col(k) == got.col(ids[std::size_t(k)]));
+}
+
+}  // namespace
+
+TEST_CASE("logits are the products with the rows, for every form of embedding", "[scorer]") {
+  for (auto setup : oracle::setups()) {
+    INFO("order " << setup.dims.size() << ", rank " << setup.rank);
+    check_logits(EntangledEmbedding<double>(oracle::random_parts<double>(setup)));
+    check_logits(EntangledEmbedding<float>(oracle::random_parts<float>(setup)));
+    setup.words = 3000;  // many senses a unit, or few
+    check_logits(EntangledEmbedding<double>(oracle::random_parts<double>(setup)));
+    setup.units = 3000;
+    check_logits(EntangledEmbedding<double>(oracle::random_parts<double>(setup)));
+  }
+  check_logits(see::make_word2ket<double>(40, 27, 3, 2));
+  check_logits(see::make_word2ketxs<double>(40, 27, 3, 2));
+  auto parts = oracle::random_parts<double>({.uniform = true, .layer_norm = true});
+  parts.padding_idx = 4;
+  check_logits(EntangledEmbedding<double>(parts));
+}
+
+TEST_CASE("the best words are those of a full sort, whatever the threads", "[scorer]") {
+  const EntangledEmbedding<float> layer(
+      oracle::random_parts<float>({.dims = {4, 4}, .words = 20000, .units = 30, .rank = 2}));
+  const Scorer scorer(layer);
+  const auto hidden = random_hidden<float>(2, 16);
+  const auto logits = scorer.logits(hidden);
+  RowMatrix<float> threaded(2, 20000);
+  scorer.logits(hidden, threaded, see::threads(3));
+  CHECK(threaded == logits);
+  for (const Index k : {Index{0}, Index{1}, Index{10}, Index{30000}})
+    for (const auto& run : {see::serial(), see::threads(3)}) {
+      const auto best = scorer.top_k(hidden, k, run);
+      REQUIRE(best.size() == 2);
+      for (Index i = 0; i < 2; ++i) {
+        std::vector<Index> order(20000);
+        for (Index w = 0; w < 20000; ++w) order[std::size_t(w)] = w;
+        std::stable_sort(order.begin(), order.end(),
+                         [&](Index a, Index b) { return logits(i, a) > logits(i, b); });
+        const auto& found = best[std::size_t(i)];
+        REQUIRE(Index(found.size()) == std::min<Index>(k, 20000));
+        for (std::size_t j = 0; j < found.size(); ++j) {
+          REQUIRE(found[j].word == order[j]);
+          REQUIRE(found[j].score == logits(i, order[j]));
+        }
+      }
+    }
+}
+
+TEST_CASE("scores of the wrong size are refused", "[scorer]") {
+  const Scorer scorer(EntangledEmbedding<float>(oracle::random_parts<float>({})));
+  const RowMatrix<float> hidden = RowMatrix<float>::Ones(2, 16);
+  RowMatrix<float> out(2, 9);
+  CHECK_THROWS_AS(scorer.logits(hidden.leftCols(15), out), see::Error);
+  CHECK_THROWS_AS(scorer.logits(hidden, out.leftCols(8)), see::Error);
+  CHECK_THROWS_AS(scorer.logits(hidden, out.topRows(1)), see::Error);
+  CHECK_THROWS_AS(scorer.logits_of(hidden, std::vector<int>{0, 9}, out.leftCols(2)), see::Error);
+  CHECK_THROWS_AS(scorer.logits_of(hidden, std::vector<int>{0}, out.leftCols(2)), see::Error);
+  CHECK_THROWS_AS(scorer.top_k(hidden.leftCols(3), 1), see::Error);
+  CHECK_THROWS_AS(scorer.top_k(hidden, -1), see::Error);
+}
