@@ -6,7 +6,8 @@
 #
 #   examples/glove.sh [FOLDER]
 #
-# FOLDER holds word similarity sets, files *.txt, *.tsv or *.csv of lines "word word score".
+# FOLDER holds word similarity sets, files *.txt, *.tsv or *.csv of lines "word word score", and perhaps
+# the Google analogies, questions-words.txt.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/cmake/setup.sh"
@@ -43,7 +44,10 @@ run() {
 [ -f "$model" ] || run compress "$table" -o "$model" --ratio 20
 set -- "$table" "$model"
 [ -z "$wordsim" ] || for file in "$wordsim"/*; do
-  case $file in *.txt | *.tsv | *.csv) set -- "$@" --wordsim "$file" ;; esac
+  case $file in
+    */questions-words.txt) set -- "$@" --analogy "$file" ;;
+    *.txt | *.tsv | *.csv) set -- "$@" --wordsim "$file" ;;
+  esac
 done
 run eval "$@"
 run neighbors "$model" king
