@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the benchmarks into build/ and runs all of them, or those whose names are given (lookup, bag,
-# backward, load, compress), in one thread each. Installs what is missing where it may (Debian,
+# backward, load, compress, score), in one thread each. Installs what is missing where it may (Debian,
 # Ubuntu).
 #
 #   bench/run.sh [--json FOLDER] [NAME...] [-- BENCHMARK_OPTION...]
