@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <span>
 #include <vector>
 
@@ -21,18 +20,26 @@ struct Term {
   Scalar gain;
 };
 
-/// Where the units of a slot lie: unit u is the rank * dim numbers from values + u * rank * dim on.
+/// The product states gain * sum_{i < vectors} f_{1,i} (x) ... (x) f_{o,i} of one sense, f_{j,i}
+/// being the q_j numbers from units[j] + i * q_j on.
 template <class Scalar>
-struct Slot {
-  const Scalar* values;
-  Index rank;
-  Index dim;
+struct Sense {
+  std::array<const Scalar*, max_factors> units;
+  Scalar gain;
+  Index vectors;
+  bool slack;  ///< lanes numbers may be read behind the last slot's unit
 };
 
 /// Factor dimensions cut in two: a product state is prefix (x) suffix with the prefix the first
 /// `split` factors, so that a sum of n of them is the small matrix product
 /// [prefix length x n] * [n x suffix length].
 struct Layout {
+  static constexpr int most_factors = max_factors;
+  static constexpr int known_dim = 0;     ///< no dimension is known when compiling
+  static constexpr int known_prefix = 0;  ///< nor
+  template <class Scalar>
+  static constexpr int known_stride = 0;
+
   Layout() = default;
 
   explicit Layout(std::span<const Index> factor_dims, Index lane_count)
@@ -52,18 +59,46 @@ struct Layout {
   Index stride = 1;  ///< suffix rounded up to whole registers
 };
 
-/// Memory that the functions below reuse from row to row; grows, never shrinks.
+/// A Layout of `Order` factor dimensions that are all `Dim`, known when compiling.
+template <int Order, int Dim>
+struct Cube {
+  static constexpr int power(int exponent) { return exponent == 0 ? 1 : Dim * power(exponent - 1); }
+
+  static constexpr int order = Order;
+  static constexpr int split = Order / 2;
+  static constexpr int most_factors = Order;
+  static constexpr int known_dim = Dim;
+  static constexpr int known_prefix = power(split);
+  template <class Scalar>
+  static constexpr int known_stride =
+      (power(order - split) + lanes<Scalar> - 1) / lanes<Scalar>* lanes<Scalar>;
+  static constexpr Index prefix = known_prefix;
+  static constexpr Index suffix = power(order - split);
+  static constexpr Index stride = 0;  // known_stride
+  static constexpr std::array<Index, Order> dims = [] {
+    std::array<Index, Order> all{};
+    all.fill(Dim);
+    return all;
+  }();
+};
+
+/// Memory whose first number lies at the start of a register's worth of bytes.
+template <class T>
+using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
+
+/// Memory that the kernels reuse from row to row; grows, never shrinks.
 template <class Scalar>
 struct Workspace {
-  std::vector<Slot<Scalar>> slots;
+  std::array<std::vector<Sense<Scalar>>, 2> senses;
+  Buffer<Scalar> widened;           ///< units of narrow storage
   std::vector<Term<Scalar>> terms;  ///< the first `count` are in use
   Index count = 0;
   std::vector<const Scalar*> prefix_of;
-  std::vector<Scalar> prefixes;
-  std::vector<Scalar> suffixes;
-  std::vector<Scalar> chain;
-  std::vector<Scalar> sum;
-  std::vector<Scalar> scratch;
+  Buffer<Scalar> prefixes;
+  Buffer<Scalar> suffixes;
+  Buffer<Scalar> chain;
+  Buffer<Scalar> sum;
+  Buffer<Scalar> scratch;
 
   /// This thread's workspace for Scalar.
   static Workspace& of_thread() {
@@ -74,8 +109,8 @@ struct Workspace {
 
 namespace detail {
 
-template <class T>
-T* at_least(std::vector<T>& buffer, Index size) {
+template <class T, class Allocator>
+T* at_least(std::vector<T, Allocator>& buffer, Index size) {
   if (buffer.size() < static_cast<std::size_t>(size)) buffer.resize(static_cast<std::size_t>(size));
   return buffer.data();
 }
@@ -125,112 +160,6 @@ inline void kron_chain(const Scalar* const* factors, const Index* dims, int coun
   kron_pair(factors[0], dims[0], gain, now, n, out);
 }
 
-/// out[r][0 .. Packets * lanes) = sum_t prefix[t][r] * suffix[t][...] for r < Rows. Accumulators
-/// stay in registers.
-template <class Scalar, int Rows, int Packets>
-inline void outer_sum_tile(const Scalar* const* prefix, Index row, const Scalar* suffix,
-                           Index stride, Index terms, Scalar* out) {
-  Packet<Scalar> sum[Rows][Packets];
-  for (int r = 0; r < Rows; ++r)
-    for (int k = 0; k < Packets; ++k) sum[r][k] = broadcast(Scalar(0));
-  for (Index t = 0; t < terms; ++t) {
-    Packet<Scalar> right[Packets];
-    for (int k = 0; k < Packets; ++k) right[k] = load(suffix + t * stride + k * lanes<Scalar>);
-    for (int r = 0; r < Rows; ++r) {
-      const Packet<Scalar> left = broadcast(prefix[t][row + r]);
-      for (int k = 0; k < Packets; ++k) sum[r][k] = multiply_add(left, right[k], sum[r][k]);
-    }
-  }
-  for (int r = 0; r < Rows; ++r)
-    for (int k = 0; k < Packets; ++k) store(out + r * stride + k * lanes<Scalar>, sum[r][k]);
-}
-
-template <class Scalar, int Rows>
-inline void outer_sum_rows(const Scalar* const* prefix, Index row, const Scalar* suffix,
-                           Index stride, Index terms, Scalar* out) {
-  constexpr Index wide = 4 * lanes<Scalar>;
-  Index k = 0;
-  for (; k + wide <= stride; k += wide)
-    outer_sum_tile<Scalar, Rows, 4>(prefix, row, suffix + k, stride, terms, out + k);
-  switch ((stride - k) / lanes<Scalar>) {
-    case 3:
-      outer_sum_tile<Scalar, Rows, 3>(prefix, row, suffix + k, stride, terms, out + k);
-      break;
-    case 2:
-      outer_sum_tile<Scalar, Rows, 2>(prefix, row, suffix + k, stride, terms, out + k);
-      break;
-    case 1:
-      outer_sum_tile<Scalar, Rows, 1>(prefix, row, suffix + k, stride, terms, out + k);
-      break;
-    default:
-      break;
-  }
-}
-
-/// out (prefix length x stride) = sum_t prefix[t] * suffix[t]^T.
-template <class Scalar>
-inline void outer_sum(const Layout& layout, const Scalar* const* prefix, const Scalar* suffix,
-                      Index terms, Scalar* out) {
-  constexpr int rows = lanes<Scalar> * static_cast<Index>(sizeof(Scalar)) >= 64 ? 4 : 2;
-  Index row = 0;
-  for (; row + rows <= layout.prefix; row += rows)
-    outer_sum_rows<Scalar, rows>(prefix, row, suffix, layout.stride, terms,
-                                 out + row * layout.stride);
-  for (; row < layout.prefix; ++row)
-    outer_sum_rows<Scalar, 1>(prefix, row, suffix, layout.stride, terms, out + row * layout.stride);
-}
-
 }  // namespace detail
-
-/// out[0 .. width) = the first `width` entries of sum_t gain_t * f_{t,1} (x) ... (x) f_{t,o}, over
-/// the first work.count terms of work.terms (entry (i1, ..., io) at ((i1 * q2 + i2) * q3 +
-/// i3) ...).
-///
-/// Cost: terms * product multiply-adds and at most 2 * terms * (prefix + suffix) to set them up.
-/// `out` must not overlap the factors. Allocates only where `work` must grow.
-///
-/// `Order` is the layout's order where it is known when compiling, else Eigen::Dynamic.
-template <int Order, class Scalar>
-void kron_sum(const Layout& layout, Workspace<Scalar>& work, Scalar* out, Index width) {
-  using namespace detail;
-  const int order = Order == Eigen::Dynamic ? layout.order : Order;
-  const int split = order / 2;
-  const Index terms = work.count;
-  if (terms == 0) {
-    std::fill(out, out + width, Scalar(0));
-    return;
-  }
-  const Index slack = lanes<Scalar>;
-  Scalar* suffixes = at_least(work.suffixes, terms * layout.stride + slack);
-  Scalar* chain =
-      at_least(work.chain, 2 * (std::max(layout.prefix, layout.suffix) + slack) + slack);
-  Scalar* prefixes = split == 1 ? nullptr : at_least(work.prefixes, terms * layout.prefix + slack);
-  const Scalar** prefix = at_least(work.prefix_of, terms);
-  for (Index t = 0; t < terms; ++t) {
-    const Term<Scalar>& term = work.terms[static_cast<std::size_t>(t)];
-    kron_chain(term.factors.data() + split, layout.dims.data() + split, order - split, term.gain,
-               suffixes + t * layout.stride, layout.suffix, chain);
-    if (split == 1) {
-      prefix[t] = term.factors[0];
-      continue;
-    }
-    Scalar* own = prefixes + t * layout.prefix;
-    if (split == 0)
-      own[0] = Scalar(1);
-    else
-      kron_chain(term.factors.data(), layout.dims.data(), split, Scalar(1), own, layout.prefix,
-                 chain);
-    prefix[t] = own;
-  }
-  if (layout.stride == layout.suffix && width == layout.prefix * layout.suffix) {
-    outer_sum(layout, prefix, suffixes, terms, out);
-    return;
-  }
-  Scalar* sum = at_least(work.sum, layout.prefix * layout.stride);
-  outer_sum(layout, prefix, suffixes, terms, sum);
-  for (Index row = 0, left = width; left > 0; ++row, left -= layout.suffix)
-    std::memcpy(out + row * layout.suffix, sum + row * layout.stride,
-                static_cast<std::size_t>(std::min(left, layout.suffix)) * sizeof(Scalar));
-}
 
 }  // namespace see::kernel

@@ -1,6 +1,10 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <utility>
 
 #include "see/core/types.hpp"
 
@@ -32,6 +36,56 @@ inline Packet<Scalar> broadcast(Scalar value) {
   return Eigen::internal::pset1<Packet<Scalar>>(value);
 }
 
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+namespace detail {
+
+template <class Scalar, int... I>
+inline Packet<Scalar> join_halves(Scalar low, Scalar high, std::integer_sequence<int, I...>) {
+  constexpr int n = lanes<Scalar>;
+  const Packet<Scalar> a = broadcast(low), b = broadcast(high);
+  return (Packet<Scalar>)__builtin_shufflevector(a, b, (I < n / 2 ? I : I + n)...);
+}
+
+template <class Scalar, int... I>
+inline Packet<Scalar> repeat_half(const Scalar* from, std::integer_sequence<int, I...>) {
+  constexpr int half = sizeof...(I) / 2;
+  typedef Scalar Half __attribute__((vector_size(half * sizeof(Scalar))));
+  Half numbers;
+  std::memcpy(&numbers, from, sizeof numbers);
+  return (Packet<Scalar>)__builtin_shufflevector(numbers, numbers, (I % half)...);
+}
+
+}  // namespace detail
+
+/// `low` in the first half of the lanes, `high` in the second.
+template <class Scalar>
+inline Packet<Scalar> half_and_half(Scalar low, Scalar high) {
+  return detail::join_halves(low, high, std::make_integer_sequence<int, lanes<Scalar>>());
+}
+
+/// The lanes / 2 numbers at `from`, in both halves of the lanes.
+template <class Scalar>
+inline Packet<Scalar> twice(const Scalar* from) {
+  return detail::repeat_half(from, std::make_integer_sequence<int, lanes<Scalar>>());
+}
+#else
+template <class Scalar>
+inline Packet<Scalar> half_and_half(Scalar low, Scalar high) {
+  Scalar numbers[lanes<Scalar>];
+  std::fill_n(numbers, lanes<Scalar> / 2, low);
+  std::fill_n(numbers + lanes<Scalar> / 2, lanes<Scalar> / 2, high);
+  return load(numbers);
+}
+
+template <class Scalar>
+inline Packet<Scalar> twice(const Scalar* from) {
+  Scalar numbers[lanes<Scalar>];
+  std::copy_n(from, lanes<Scalar> / 2, numbers);
+  std::copy_n(from, lanes<Scalar> / 2, numbers + lanes<Scalar> / 2);
+  return load(numbers);
+}
+#endif
+
 template <class P>
 inline P multiply(const P& a, const P& b) {
   return Eigen::internal::pmul(a, b);
@@ -41,6 +95,18 @@ inline P multiply(const P& a, const P& b) {
 template <class P>
 inline P multiply_add(const P& a, const P& b, const P& c) {
   return Eigen::internal::pmadd(a, b, c);
+}
+
+/// Asks for the first 512 of the `bytes` bytes from `at` on to be brought near.
+inline void prefetch(const void* at, Index bytes) {
+#if defined(__GNUC__)
+  const char* const first = static_cast<const char*>(at);
+  const char* const end = first + std::min<Index>(bytes, 512);
+  const auto within_line = static_cast<Index>(reinterpret_cast<std::uintptr_t>(at) % 64);
+  for (const char* line = first - within_line; line < end; line += 64) __builtin_prefetch(line);
+#else
+  (void)at, (void)bytes;
+#endif
 }
 
 /// The sum of the packet's numbers.

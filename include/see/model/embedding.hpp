@@ -153,6 +153,15 @@ class EntangledEmbedding {
     }
   }
 
+  /// The same embedding with its inventories in another storage (Inventory::stored_as): narrow ones
+  /// take less memory and cache, and are widened as rows are looked up. To train it, parameters()
+  /// turns them back into native storage.
+  EntangledEmbedding stored_as(Storage storage) const {
+    EntangledEmbedding other(*this);
+    for (auto& inventory : other.parts_.inventories) inventory = inventory.stored_as(storage);
+    return other;
+  }
+
   /// Rows and columns of every parameter: the inventories (size x m*q each), the gains (one a row)
   /// if there are any, LayerNorm's weight and bias (1 x d) if it is there.
   std::vector<std::pair<Index, Index>> parameter_shapes() const {

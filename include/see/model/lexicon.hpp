@@ -15,6 +15,7 @@
 #include "see/core/ids.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/kernel/packet.hpp"
 #include "see/model/shape.hpp"
 
 namespace see {
@@ -196,10 +197,18 @@ class Lexicon {
     }
   }
 
+  /// Asks for the part of the index that tells the senses of word `w`.
+  void prefetch(Index w) const noexcept {
+    if (packed_.empty()) return;
+    const Index first = first_sense(w) * sense_bits_ / 8;
+    kernel::prefetch(packed_.data() + first, rank(w) * sense_bits_ / 8 + 8);
+  }
+
   /// Calls visit(s, units) for every sense of word `w` in turn, units being its order() unit
-  /// numbers.
-  template <class Visit>
+  /// numbers. `Order` is order() where it is known when compiling.
+  template <int Order = Eigen::Dynamic, class Visit>
   void for_senses(Index w, const Visit& visit) const {
+    const int order = Order == Eigen::Dynamic ? table_.order : Order;
     const Index count = rank(w);
     Index found[max_order];
     if (kind_ != IndexKind::stored || sense_bits_ > 57) {
@@ -212,7 +221,7 @@ class Lexicon {
     auto position = static_cast<std::uint64_t>(first_sense(w) * sense_bits_);
     for (Index s = 0; s < count; ++s, position += static_cast<std::uint64_t>(sense_bits_)) {
       std::uint64_t field = sense_bits_ == 0 ? 0 : read_word(packed_.data(), position);
-      for (int j = 0; j < order(); ++j) {
+      for (int j = 0; j < order; ++j) {
         const int bits = bits_[static_cast<std::size_t>(j)];
         found[j] = static_cast<Index>(field & ((std::uint64_t{1} << bits) - 1));
         field >>= bits;

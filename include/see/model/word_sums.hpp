@@ -1,10 +1,14 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <span>
 #include <vector>
 
 #include "see/core/array.hpp"
 #include "see/core/types.hpp"
 #include "see/kernel/kron.hpp"
+#include "see/kernel/kron_sum.hpp"
 #include "see/model/parts.hpp"
 
 namespace see::detail {
@@ -23,14 +27,18 @@ class WordSums {
         layout_(layout),
         gains_(gains),
         order_(Order == Eigen::Dynamic ? layout.order : Order),
+        sum_(kernel::choose_kron_sum<Scalar>(layout)),
         work_(kernel::Workspace<Scalar>::of_thread()) {
     const SlotTable& table = parts.lexicon.table();
-    work_.slots.clear();
+    slots_.clear();
     for (Index row = 0; row < table.rows(); ++row)
       for (int j = 0; j < table.order; ++j) {
         const auto& source = j == direction_slot ? *directions : parts.inventories;
         const auto& inventory = source[static_cast<std::size_t>(table.inventory(row, j))];
-        work_.slots.push_back({inventory.values().data(), inventory.rank(), inventory.dim()});
+        const bool narrow = inventory.storage() != Storage::native;
+        slots_.push_back({&inventory, narrow ? nullptr : inventory.values().data(),
+                          inventory.size(), inventory.rank(), inventory.rank() * inventory.dim()});
+        narrow_ = narrow_ || narrow;
       }
   }
 
@@ -41,26 +49,19 @@ class WordSums {
 
   /// Fills work().terms with the work().count terms of word `w`.
   void collect(Index w) {
-    const Lexicon& lexicon = parts_.lexicon;
-    const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
-    const SlotTable& table = lexicon.table();
+    const Index rank = find(&w, 1, 0)[0];
+    if (narrow_) widen(w, rank, 0);
     std::size_t count = 0;
-    lexicon.for_senses(w, [&](Index s, const Index* units) {
-      const auto* slot = work_.slots.data() + table.row_of(s) * order_;
-      kernel::Term<Scalar> term;
-      term.gain = scale;
-      if (parts_.has_gains())
-        term.gain *= gains_[static_cast<std::size_t>(parts_.gain_number(w, s))];
-      for (int j = 0; j < order_; ++j)
-        term.factors[static_cast<std::size_t>(j)] =
-            slot[j].values + units[j] * slot[j].rank * slot[j].dim;
-      const auto vectors = static_cast<std::size_t>(slot[0].rank);
+    for (const auto& sense : std::span(work_.senses[0]).first(std::size_t(rank))) {
+      const auto vectors = static_cast<std::size_t>(sense.vectors);
       if (work_.terms.size() < count + vectors) work_.terms.resize(2 * (count + vectors));
+      kernel::Term<Scalar> term{sense.units, sense.gain};
       for (std::size_t i = 0; i < vectors; ++i) {
         work_.terms[count++] = term;
-        for (int j = 0; j < order_; ++j) term.factors[static_cast<std::size_t>(j)] += slot[j].dim;
+        for (int j = 0; j < order_; ++j)
+          term.factors[std::size_t(j)] += layout_.dims[std::size_t(j)];
       }
-    });
+    }
     work_.count = static_cast<Index>(count);
   }
 
@@ -76,9 +77,24 @@ class WordSums {
       to = kernel::detail::at_least(work_.scratch, count * width);
       stride = width;
     }
-    for (Index i = 0; i < count; ++i) {
-      collect(static_cast<Index>(id[i]));
-      kernel::kron_sum<Order>(layout_, work_, to + i * stride, width);
+    // While a batch is added up, the units of the next are on their way, and the index of the one
+    // behind that.
+    std::array<Ranks, 2> ranks;
+    ask_for_index(id, std::min(2 * batch, count));
+    if (count > 0) ranks[0] = find(id, std::min(batch, count), 0);
+    for (Index first = 0, turn = 0; first < count; first += batch, turn = 1 - turn) {
+      if (const Index later = first + 2 * batch; later < count)
+        ask_for_index(id + later, std::min(batch, count - later));
+      if (const Index next = first + batch; next < count)
+        ranks[std::size_t(1 - turn)] = find(id + next, std::min(batch, count - next), 1 - turn);
+      Index sense = 0;
+      for (Index i = 0; i < std::min(batch, count - first); ++i) {
+        const Index rank = ranks[std::size_t(turn)][std::size_t(i)];
+        if (narrow_) widen(static_cast<Index>(id[first + i]), rank, turn, sense);
+        const std::span senses(work_.senses[std::size_t(turn)].data() + sense, std::size_t(rank));
+        sum_(layout_, work_, senses, to + (first + i) * stride, width);
+        sense += rank;
+      }
     }
     if (basis.has_axes())
       out.noalias() = ConstRowMatrixMap<Scalar>(to, count, width) *
@@ -86,10 +102,108 @@ class WordSums {
   }
 
  private:
+  static constexpr Index batch = 8;
+  using Ranks = std::array<Index, batch>;  // senses of each word of a batch
+
+  template <class Id>
+  void ask_for_index(const Id* id, Index count) const {
+    for (Index i = 0; i < count; ++i) parts_.lexicon.prefetch(static_cast<Index>(id[i]));
+  }
+
+  /// Fills work().senses[turn] with the senses of `count` words, and asks for their units.
+  template <class Id>
+  Ranks find(const Id* id, Index count, Index turn) {
+    switch (order_) {
+      case 2:
+        return find_of_order<2>(id, count, turn);
+      case 3:
+        return find_of_order<3>(id, count, turn);
+      default:
+        return find_of_order<Eigen::Dynamic>(id, count, turn);
+    }
+  }
+
+  template <int Known, class Id>
+  Ranks find_of_order(const Id* id, Index count, Index turn) {
+    const int order = Known == Eigen::Dynamic ? order_ : Known;
+    const Lexicon& lexicon = parts_.lexicon;
+    const Index last_row = lexicon.table().rows() - 1;
+    Ranks ranks{};
+    Index total = 0;
+    for (Index i = 0; i < count; ++i)
+      total += ranks[std::size_t(i)] = lexicon.rank(static_cast<Index>(id[i]));
+    auto& senses = work_.senses[std::size_t(turn)];
+    if (senses.size() < std::size_t(total)) senses.resize(std::size_t(total));
+    kernel::Sense<Scalar>* sense = senses.data();
+    for (Index i = 0; i < count; ++i) {
+      const auto w = static_cast<Index>(id[i]);
+      const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
+      const Scalar* gain = parts_.has_gains() ? gains_.data() + parts_.gain_number(w, 0) : nullptr;
+      lexicon.for_senses<Known>(w, [&](Index s, const Index* units) {
+        const Slot* slot = slots_.data() + std::min(s, last_row) * order;
+        for (int j = 0; j < order; ++j, ++slot) {
+          if (slot->values) {
+            const Scalar* const unit = slot->values + units[j] * slot->length;
+            kernel::prefetch(unit, slot->length * Index(sizeof(Scalar)));
+            sense->units[std::size_t(j)] = unit;
+          } else {
+            slot->inventory->prefetch(units[j]);
+          }
+        }
+        const Slot& last = slot[-1];
+        sense->vectors = last.rank;
+        sense->slack = !last.values ||
+                       (last.size - units[order - 1] - 1) * last.length >= kernel::lanes<Scalar>;
+        sense->gain = gain ? scale * gain[s] : scale;
+        ++sense;
+      });
+    }
+    return ranks;
+  }
+
+  /// Lets the senses of `w`, from work().senses[turn][first] on, point at widened copies of the
+  /// units of narrow storage.
+  void widen(Index w, Index rank, Index turn, Index first = 0) {
+    const Lexicon& lexicon = parts_.lexicon;
+    const Index last_row = lexicon.table().rows() - 1;
+    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order_; };
+    Index length = kernel::lanes<Scalar>;
+    for (Index s = 0; s < rank; ++s)
+      for (int j = 0; j < order_; ++j) length += slots_of(s)[j].length;
+    Scalar* to = kernel::detail::at_least(work_.widened, length);
+    kernel::Sense<Scalar>* sense = work_.senses[std::size_t(turn)].data() + first;
+    lexicon.for_senses(w, [&](Index s, const Index* units) {
+      for (int j = 0; j < order_; ++j) {
+        const Slot& slot = slots_of(s)[j];
+        if (slot.values) continue;
+        slot.inventory->read(units[j], to);
+        sense->units[std::size_t(j)] = to;
+        to += slot.length;
+      }
+      ++sense;
+    });
+  }
+
+  struct Slot {
+    const Inventory<Scalar>* inventory;
+    const Scalar* values;  // null in narrow storage
+    Index size;
+    Index rank;
+    Index length;  // of a unit, in numbers
+  };
+
+  static std::vector<Slot>& slots_of_thread() {
+    static thread_local std::vector<Slot> slots;
+    return slots;
+  }
+
   const EmbeddingParts<Scalar>& parts_;
   const kernel::Layout& layout_;
   const Array<Scalar>& gains_;
   int order_;
+  bool narrow_ = false;
+  std::vector<Slot>& slots_ = slots_of_thread();
+  kernel::KronSum<Scalar> sum_;
   kernel::Workspace<Scalar>& work_;
 };
 

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "see/core/types.hpp"
+
+namespace see {
+
+/// How the numbers of an inventory lie in memory: as the scalar that they are computed with, in 16
+/// bits (IEEE half precision, or the upper half of a float), or in 8 with a half-precision scale
+/// for every int8_block numbers of a unit (x = scale * code).
+enum class Storage { native, f16, bf16, i8 };
+
+/// Numbers of a unit that share a scale in Storage::i8 (the last block of a unit may have fewer).
+inline constexpr Index int8_block = 32;
+
+/// Scales of a unit of `length` numbers in Storage::i8.
+constexpr Index int8_scales(Index length) { return (length + int8_block - 1) / int8_block; }
+
+namespace kernel {
+
+/// The number that IEEE half-precision bits stand for. Branch-free, so that loops vectorise without
+/// any instruction for it.
+inline float from_half(std::uint16_t bits) {
+  constexpr float rebias = 0x1p112F;  // from the bias of half to that of float
+  const auto magnitude = static_cast<std::uint32_t>(bits & 0x7fff) << 13;
+  const float value = std::bit_cast<float>(magnitude) * rebias;
+  const std::uint32_t special = magnitude >= 0x0f800000U ? 0x7f800000U : 0U;
+  const auto sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | special | sign);
+}
+
+inline float from_bfloat16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+/// out[0 .. n) = convert(in[0 .. n)), eight at a time.
+template <class In, class Scalar, class Convert>
+inline void convert_all(const In* in, Index n, Scalar* out, const Convert& convert) {
+  Index k = 0;
+  for (; k + 8 <= n; k += 8)
+    for (Index i = 0; i < 8; ++i) out[k + i] = convert(in[k + i]);
+  for (; k < n; ++k) out[k] = convert(in[k]);
+}
+
+/// Writes the n numbers from `in` on (Storage::f16 or bf16) to `out`.
+template <class Scalar>
+inline void widen(Storage storage, const std::uint16_t* in, Index n, Scalar* out) {
+  if (storage == Storage::f16)
+    convert_all(in, n, out, [](std::uint16_t x) { return static_cast<Scalar>(from_half(x)); });
+  else
+    convert_all(in, n, out, [](std::uint16_t x) { return static_cast<Scalar>(from_bfloat16(x)); });
+}
+
+/// The same for the n numbers of a unit in Storage::i8.
+template <class Scalar>
+inline void widen(const std::int8_t* in, const std::uint16_t* scales, Index n, Scalar* out) {
+  for (; n > 0; n -= int8_block, in += int8_block, out += int8_block, ++scales) {
+    const auto scale = static_cast<Scalar>(from_half(*scales));
+    convert_all(in, std::min(n, int8_block), out,
+                [=](std::int8_t x) { return scale * static_cast<Scalar>(x); });
+  }
+}
+
+}  // namespace kernel
+}  // namespace see
