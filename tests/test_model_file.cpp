@@ -71,6 +71,39 @@ TEST_CASE("a model comes back from its file as it was", "[model_file]") {
   }
 }
 
+TEST_CASE("factors stay in the precision of the file where that is asked for", "[model_file]") {
+  TempDir dir;
+  const std::pair<Precision, see::Storage> kinds[] = {{Precision::f32, see::Storage::native},
+                                                      {Precision::f16, see::Storage::f16},
+                                                      {Precision::bf16, see::Storage::bf16},
+                                                      {Precision::i8, see::Storage::i8}};
+  for (const auto& setup : oracle::setups())
+    for (const auto& [precision, storage] : kinds) {
+      const auto model = random_model<float>(setup);
+      save_model(dir / "m", model, precision);
+      const auto file = see::SafetensorsFile::open(dir / "m");
+      CHECK(file.metadata().at("format_version") == (precision == Precision::i8 ? "2" : "1"));
+      const auto kept = see::load_model<float>(file, {.keep_storage = true});
+      const auto wide = see::load_model<float>(file);
+      CHECK(kept.embedding.inventory().storage() == storage);
+      CHECK(wide.embedding.inventory().storage() == see::Storage::native);
+      CHECK(distance(kept.embedding, wide.embedding) == 0);
+      CHECK(distance(kept.embedding, model.embedding) < 0.15);
+      save_model(dir / "again", kept, precision);
+      CHECK(read_file(dir / "again") == read_file(dir / "m"));
+    }
+}
+
+TEST_CASE("int8 factors need their scales", "[model_file]") {
+  TempDir dir;
+  save_model(dir / "m", random_model<float>({}), Precision::i8);
+  const auto file = see::SafetensorsFile::open(dir / "m");
+  auto tensors = file.tensors();
+  std::erase_if(tensors, [](const see::Tensor& t) { return t.name == "inventory.0.scales"; });
+  see::write_safetensors(dir / "none", tensors, file.metadata());
+  CHECK(says<see::FileError>("inventory.0.scales", [&] { see::load_model(dir / "none"); }));
+}
+
 TEST_CASE("implicit indices take no bytes and come back", "[model_file]") {
   TempDir dir;
   const Model<float> ket{see::make_word2ket<float>(7, 16, 2, 3)};
@@ -98,7 +131,7 @@ TEST_CASE("factors are used where they lie in the mapped file", "[model_file]") 
 TEST_CASE("the bytes of a model add up to its file", "[model_file]") {
   TempDir dir;
   for (const auto& setup : oracle::setups())
-    for (const Precision precision : {Precision::f32, Precision::f16}) {
+    for (const Precision precision : {Precision::f32, Precision::f16, Precision::i8}) {
       const auto model = random_model<float>(setup);
       save_model(dir / "m", model, precision);
       const auto file = see::SafetensorsFile::open(dir / "m");
@@ -157,7 +190,7 @@ TEST_CASE("metadata that do not fit are refused", "[model_file]") {
   };
   loads(with_metadata(dir / "m", "unknown", "entries are ignored"));
   refused("format", "other");
-  refused("format_version", "2");
+  refused("format_version", "3");
   refused("format_version", "0");
   refused("format_version", "one");
   refused("checksum", "");

@@ -38,6 +38,9 @@ struct Model {
 
 struct LoadOptions {
   bool verify_checksum = true;  ///< reads the whole file once
+  /// Leaves factors as F16, BF16 or I8 where they lie in the mapped file, to be widened as rows are
+  /// looked up; else they are converted once, on loading.
+  bool keep_storage = false;
 };
 
 /// Bytes of a model's file: `total` is all of it but the vocabulary, and the sum of the parts.
@@ -71,7 +74,8 @@ namespace detail {
 template <class Scalar>
 class ModelReader {
  public:
-  explicit ModelReader(const SafetensorsFile& file) : file_(file) {
+  ModelReader(const SafetensorsFile& file, bool keep_storage)
+      : file_(file), keep_storage_(keep_storage) {
     require<FileError>(has("format") && file.metadata().at("format") == "see", where(),
                        "not a see model (its metadata lack \"format\": \"see\")");
     const Index version = number("format_version");
@@ -89,11 +93,8 @@ class ModelReader {
                        parts.shape.to_string(), ", needed a product of at most ", largest_product);
     const auto most = static_cast<std::size_t>(*std::max_element(slots.begin(), slots.end())) + 1;
     for (std::size_t i = 0; i < std::min(most, slots.size()); ++i) {
-      const std::string name = text("inventory.", i);
-      const auto values = this->values(name, {-1, -1, -1});
-      const auto& shape = file_.at(name).shape;
-      table.sizes.push_back(shape[0]);
-      parts.inventories.emplace_back(values, shape[0], shape[1], shape[2]);
+      parts.inventories.push_back(inventory(text("inventory.", i)));
+      table.sizes.push_back(parts.inventories.back().size());
     }
     parts.lexicon = lexicon(std::move(table));
     parts.gain_scope = gain_scope();
@@ -218,6 +219,31 @@ class ModelReader {
     return Lexicon::from_packed(std::move(table), words, ranks, std::move(packed));
   }
 
+  Inventory<Scalar> inventory(const std::string& name) const {
+    const Tensor& tensor = file_.at(name);
+    const bool narrow = tensor.dtype == "F16" || tensor.dtype == "BF16" || tensor.dtype == "I8";
+    if (tensor.dtype != "I8" && !(narrow && keep_storage_)) {
+      const auto values = this->values(name, {-1, -1, -1});
+      return {values, tensor.shape[0], tensor.shape[1], tensor.shape[2]};
+    }
+    require<FileError>(tensor.shape.size() == 3, where(), "tensor ", json_quote(name), " is ",
+                       tensor.dtype, ' ', shape_text(tensor.shape), ", needed any x any x any");
+    const Index size = tensor.shape[0], rank = tensor.shape[1], dim = tensor.shape[2];
+    if (tensor.dtype != "I8")
+      return {tensor.dtype == "F16" ? Storage::f16 : Storage::bf16, halves(name), size, rank, dim};
+    const Inventory<Scalar> inventory(file_.array<std::int8_t>(name, {-1, -1, -1}),
+                                      halves(name + ".scales"), size, rank, dim);
+    return keep_storage_ ? inventory : inventory.stored_as(Storage::native);
+  }
+
+  /// The bits of an F16 or BF16 tensor.
+  Array<std::uint16_t> halves(const std::string& name) const {
+    const Tensor& tensor = file_.at(name);
+    require<FileError>(tensor.dtype == "F16" || tensor.dtype == "BF16", where(), "tensor ",
+                       json_quote(name), " is ", tensor.dtype, ", needed F16 or BF16");
+    return file_.view_as<std::uint16_t>(tensor);
+  }
+
   /// A view of the file where it holds Scalar, else converted. -1 stands for any size.
   Array<Scalar> values(const std::string& name, std::initializer_list<Index> shape) const {
     const Tensor& tensor = file_.at(name);
@@ -243,6 +269,7 @@ class ModelReader {
   static constexpr Index largest_product = Index{1} << 24;
 
   const SafetensorsFile& file_;
+  bool keep_storage_;
 };
 
 }  // namespace detail
@@ -255,7 +282,7 @@ class ModelReader {
 /// where an inventory's size is no power of two.
 template <std::floating_point Scalar = float>
 Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options = {}) {
-  const detail::ModelReader<Scalar> reader(file);
+  const detail::ModelReader<Scalar> reader(file, options.keep_storage);
   if (options.verify_checksum) verify_checksum(file);
   try {
     Model<Scalar> model{EntangledEmbedding<Scalar>(reader.parts()), reader.words(), reader.fit()};

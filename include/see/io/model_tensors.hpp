@@ -24,8 +24,8 @@
 namespace see {
 
 /// How a model file stores factors, gains, scales and basis, the wider first. Gains of
-/// GainScope::term take F32 at least.
-enum class Precision { f64, f32, f16, bf16 };
+/// GainScope::term take F32 at least. i8: factors as Storage::i8, the rest as F16.
+enum class Precision { f64, f32, f16, bf16, i8 };
 
 /// Where the bytes of a model file go. `total` is the size of the file less the vocabulary, and the
 /// sum of the other six.
@@ -78,7 +78,8 @@ class ModelTensors {
       : precision_(precision) {
     for (const auto& [name, value] : fit) metadata_.emplace("fit." + name, value);
     metadata_["format"] = "see";
-    metadata_["format_version"] = std::to_string(format_version);
+    // Files that the first release reads say so.
+    metadata_["format_version"] = std::to_string(precision == Precision::i8 ? format_version : 1);
     metadata_["checksum"] = "crc32:00000000";
     metadata_["words"] = std::to_string(parts.lexicon.words());
     metadata_["dim"] = std::to_string(parts.embedding_dim());
@@ -86,11 +87,8 @@ class ModelTensors {
     metadata_["factor_dims"] = parts.shape.to_string();
     metadata_["width"] = std::to_string(parts.shape.width());
     metadata_["gain_scope"] = name_of(parts.gain_scope);
-    for (std::size_t i = 0; i < parts.inventories.size(); ++i) {
-      const auto& inventory = parts.inventories[i];
-      add(text("inventory.", i), {inventory.size(), inventory.rank(), inventory.dim()},
-          inventory.values());
-    }
+    for (std::size_t i = 0; i < parts.inventories.size(); ++i)
+      add_inventory(text("inventory.", i), parts.inventories[i]);
     add_lexicon(parts.lexicon);
     // A term's gain carries the scale of the whole table, which the range of F16 may not hold.
     const bool few = parts.gain_scope == GainScope::term;
@@ -142,10 +140,35 @@ class ModelTensors {
       case Precision::f32:
         return add_as<float>(std::move(name), std::move(shape), values);
       case Precision::f16:
+      case Precision::i8:
         return add_as<Eigen::half>(std::move(name), std::move(shape), values);
       case Precision::bf16:
         return add_as<Eigen::bfloat16>(std::move(name), std::move(shape), values);
     }
+  }
+
+  static constexpr Storage storage_of(Precision precision) {
+    return precision == Precision::f16    ? Storage::f16
+           : precision == Precision::bf16 ? Storage::bf16
+           : precision == Precision::i8   ? Storage::i8
+                                          : Storage::native;
+  }
+
+  template <class Scalar>
+  void add_inventory(const std::string& name, const Inventory<Scalar>& inventory) {
+    const std::vector<Index> shape{inventory.size(), inventory.rank(), inventory.dim()};
+    const Storage storage = storage_of(precision_);
+    if (storage == Storage::native) return add(name, shape, inventory.stored_as(storage).values());
+    const Inventory<Scalar> stored = inventory.stored_as(storage);
+    const auto copy = [](const auto& numbers) {
+      const auto bytes = std::as_bytes(std::span(numbers.data(), numbers.size()));
+      return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    if (storage != Storage::i8)
+      return own(name, storage == Storage::f16 ? "F16" : "BF16", shape, copy(stored.halves()));
+    own(name, "I8", shape, copy(stored.codes()));
+    own(name + ".scales", "F16",
+        {inventory.size(), int8_scales(inventory.rank() * inventory.dim())}, copy(stored.halves()));
   }
 
   template <class Stored, class Scalar>

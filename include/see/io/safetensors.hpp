@@ -129,6 +129,13 @@ class SafetensorsFile {
   /// Where the eight hexadecimal digits of the checksum stand in the file, if it has one.
   std::optional<std::size_t> checksum_offset() const noexcept { return checksum_offset_; }
 
+  /// The bytes of a tensor as numbers of type T, whatever its dtype; a view where they are aligned
+  /// for it, else a copy.
+  template <class T>
+  Array<T> view_as(const Tensor& tensor) const {
+    return view<T>(tensor);
+  }
+
  private:
   template <class T>
   Array<T> view(const Tensor& tensor) const {

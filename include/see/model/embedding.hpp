@@ -12,6 +12,7 @@
 
 #include "see/core/array.hpp"
 #include "see/core/ids.hpp"
+#include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/kron.hpp"
@@ -77,12 +78,25 @@ class EntangledEmbedding {
   /// Row i of `out` becomes E(ids[i]); the padding row is zero. `out` is ids.size() x
   /// embedding_dim(). Throws, and writes nothing, where `out` has another size or an id is no row.
   ///
-  /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. Without axes, a call
-  /// allocates nothing once a thread has seen rows as long before.
+  /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. A call allocates
+  /// nothing once its thread has seen rows as long before (with axes: where a block of 64 rows and
+  /// the axes take less than 128 KiB; Eigen's product allocates beyond that).
   template <IdRange Ids>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
     forward_unchecked(ids, out);
+  }
+
+  /// The same with the rows shared out among the tasks of `run`: equal for every executor.
+  template <IdRange Ids>
+  void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
+    const auto all = std::span(std::ranges::data(ids), std::ranges::size(ids));
+    for_ranges(run, all.size(), std::size_t{4 * block}, [&](std::size_t first, std::size_t last) {
+      const auto rows = static_cast<Index>(last - first);
+      forward_unchecked(all.subspan(first, last - first),
+                        out.middleRows(static_cast<Index>(first), rows));
+    });
   }
 
   /// The same into a matrix of its own.
@@ -93,9 +107,10 @@ class EntangledEmbedding {
     return out;
   }
 
-  /// forward() for ids and an output that are known to be good.
+  /// forward() for ids and an output that are known to be good. Ends the program where the memory
+  /// that a thread's first call needs is not to be had.
   template <IdRange Ids>
-  void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const {
+  void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
     const auto* id = std::ranges::data(ids);
     Sums sums(parts_, layout_, parts_.gains);
     for (Index first = 0; first < out.rows(); first += block) {
