@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -42,6 +45,31 @@ void check_static(const oracle::Setup& setup) {
   check_against_oracle<double, Order>(setup);
 }
 
+/// A layer of one shape, its factors drawn at random.
+template <class Scalar>
+EntangledEmbedding<Scalar> of_shape(std::vector<Index> dims, Index width, Index words,
+                                    Index vectors) {
+  oracle::Setup setup;
+  setup.dims = std::move(dims);
+  setup.width = width;
+  setup.words = words;
+  setup.vectors = vectors;
+  setup.rank = 3;
+  return EntangledEmbedding<Scalar>(oracle::random_parts<Scalar>(setup));
+}
+
+template <class Scalar>
+double worst_row_error(const EntangledEmbedding<Scalar>& layer) {
+  const RowMatrix<Scalar> rows = layer.to_dense();
+  double worst = 0;
+  for (Index w = 0; w < rows.rows(); ++w) {
+    const auto expected = oracle::row(layer.parts(), w);
+    worst = std::max(
+        worst, double((rows.row(w).transpose() - expected).norm()) / (1 + double(expected.norm())));
+  }
+  return worst;
+}
+
 /// <G, E> summed over a batch.
 double objective(const EntangledEmbedding<double>& layer, const std::vector<int>& ids,
                  const RowMatrix<double>& weights) {
@@ -54,6 +82,55 @@ RowMatrix<double> random_rows(Index rows, Index cols, std::uint64_t seed) {
 }
 
 }  // namespace
+
+TEST_CASE("forward agrees with the definition for every shape that has its own kernel",
+          "[embedding]") {
+  const std::vector<std::vector<Index>> shapes{
+      {8, 8},       {10, 10},      {16, 16},   {32, 32},     {8, 8, 8},
+      {16, 16, 16}, {7, 9},        {3, 5, 7},  {20, 12},     {2, 8, 8},
+      {9, 4, 8},    {5, 3, 2, 16}, {33},       {64},         {1, 10},
+      {12, 100},    {40, 24},      {6, 5, 32}, {4, 4, 4, 4}, {2, 3, 2, 3, 2},
+      {17, 1},      {3, 8, 3},     {8, 16, 32}};
+  for (const auto& dims : shapes) {
+    Index product = 1;
+    for (const Index q : dims) product *= q;
+    for (const Index width : {product, product - product / 5, Index(1)})
+      for (const Index vectors : {1, 3}) {
+        INFO("shape " << see::Shape(dims, width).to_string() << ", width " << width);
+        CHECK(worst_row_error(of_shape<float>(dims, width, 21, vectors)) < tolerance<float>(1));
+        CHECK(worst_row_error(of_shape<double>(dims, width, 21, vectors)) < tolerance<double>(1));
+      }
+  }
+}
+
+TEST_CASE("a row does not depend on the batch, the size of the output or the executor",
+          "[embedding]") {
+  for (const bool axes : {false, true})
+    for (const Index width : {100, 97}) {
+      oracle::Setup setup;
+      setup.dims = {10, 10};
+      setup.width = width;
+      setup.words = 50;
+      setup.rank = 5;
+      setup.axes = setup.mean = axes;
+      const EntangledEmbedding<float> layer(oracle::random_parts<float>(setup));
+      const Index d = layer.embedding_dim(), many = (Index{8} << 20) / (4 * d) + 7;
+      std::vector<int> ids;
+      for (Index i = 0; i < many; ++i) ids.push_back(static_cast<int>(i * 7 % 50));
+      const RowMatrix<float> streamed = layer.forward(ids);
+      RowMatrix<float> other(many, d);
+      layer.forward(ids, other, see::threads(3));
+      CHECK(other == streamed);
+      for (Index i = 0; i < 50; ++i) CHECK(layer(ids[std::size_t(i)]) == streamed.row(i));
+      const RowMatrix<float> few = layer.forward(std::span(ids).first(33));
+      CHECK(few == streamed.topRows(33));
+      RowMatrix<float> wide = RowMatrix<float>::Zero(many, d + 3);
+      layer.forward(ids, wide.middleCols(1, d));
+      CHECK(wide.middleCols(1, d) == streamed);
+      CHECK(wide.col(0).isZero(0));
+      CHECK(wide.rightCols(2).isZero(0));
+    }
+}
 
 TEST_CASE("forward agrees with the definition, for dynamic and static order", "[embedding]") {
   for (const auto& setup : oracle::setups()) {

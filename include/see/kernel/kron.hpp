@@ -99,6 +99,7 @@ struct Workspace {
   Buffer<Scalar> chain;
   Buffer<Scalar> sum;
   Buffer<Scalar> scratch;
+  Buffer<Scalar> near;
 
   /// This thread's workspace for Scalar.
   static Workspace& of_thread() {

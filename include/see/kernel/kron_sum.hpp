@@ -40,7 +40,9 @@ EIGEN_ALWAYS_INLINE void scaled_pair(const Scalar* left, Index rows, Scalar gain
 /// out = gain * right, in whole registers.
 template <int Length, class Scalar>
 EIGEN_ALWAYS_INLINE void scaled_copy(Scalar gain, const Scalar* right, Index length, Scalar* out) {
-  if constexpr (Length > 0 && Length % lanes<Scalar> == 0) {
+  if constexpr (Length > 0 && Length * 2 == lanes<Scalar>) {
+    store(out, multiply(broadcast(gain), twice(right)));
+  } else if constexpr (Length > 0 && Length % lanes<Scalar> == 0) {
     for (int k = 0; k < Length; k += lanes<Scalar>)
       store(out + k, multiply(broadcast(gain), load(right + k)));
   } else {

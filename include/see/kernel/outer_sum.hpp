@@ -29,9 +29,8 @@ inline constexpr int most_rows = std::min(10, (registers<Scalar> - Packets - 1) 
 template <int N>
 using Numbers = std::make_integer_sequence<int, N>;
 
-template <class Scalar, int... I, int... R, int... K>
+template <class Scalar, int... I, int... K>
 EIGEN_ALWAYS_INLINE void outer_sum_tile(std::integer_sequence<int, I...>,
-                                        std::integer_sequence<int, R...>,
                                         std::integer_sequence<int, K...>, const Scalar* const* left,
                                         Index row, const Scalar* right, Index stride, Index terms,
                                         Scalar* out, Index out_stride) {
@@ -40,8 +39,7 @@ EIGEN_ALWAYS_INLINE void outer_sum_tile(std::integer_sequence<int, I...>,
   for (Index t = 0; t < terms; ++t, right += stride) {
     const Scalar* const numbers = left[t] + row;
     const Packet<Scalar> against[] = {load(right + K * lanes<Scalar>)...};
-    const Packet<Scalar> number[] = {broadcast(numbers[R])...};
-    ((sum[I] = multiply_add(number[I / packets], against[I % packets], sum[I])), ...);
+    ((sum[I] = multiply_add(broadcast(numbers[I / packets]), against[I % packets], sum[I])), ...);
   }
   (store(out + I / packets * out_stride + I % packets * lanes<Scalar>, sum[I]), ...);
 }
@@ -50,8 +48,8 @@ EIGEN_ALWAYS_INLINE void outer_sum_tile(std::integer_sequence<int, I...>,
 template <int Rows, int Packets, class Scalar>
 EIGEN_ALWAYS_INLINE void outer_sum_tile(const Scalar* const* left, Index row, const Scalar* right,
                                         Index stride, Index terms, Scalar* out, Index out_stride) {
-  outer_sum_tile(Numbers<Rows * Packets>(), Numbers<Rows>(), Numbers<Packets>(), left, row, right,
-                 stride, terms, out, out_stride);
+  outer_sum_tile(Numbers<Rows * Packets>(), Numbers<Packets>(), left, row, right, stride, terms,
+                 out, out_stride);
 }
 
 /// The same for `rows` rows, in tiles of Rows rows, then of half as many, and so on.

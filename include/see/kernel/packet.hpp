@@ -2,7 +2,6 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -101,9 +100,10 @@ inline P multiply_add(const P& a, const P& b, const P& c) {
 inline void prefetch(const void* at, Index bytes) {
 #if defined(__GNUC__)
   const char* const first = static_cast<const char*>(at);
-  const char* const end = first + std::min<Index>(bytes, 512);
-  const auto within_line = static_cast<Index>(reinterpret_cast<std::uintptr_t>(at) % 64);
-  for (const char* line = first - within_line; line < end; line += 64) __builtin_prefetch(line);
+  const char* const last = first + std::min<Index>(bytes, 512) - 1;
+  // As many times for every address, so that the branch is predicted.
+  for (const char* line = first; line < last; line += 64) __builtin_prefetch(line);
+  __builtin_prefetch(last);
 #else
   (void)at, (void)bytes;
 #endif

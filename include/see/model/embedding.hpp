@@ -16,6 +16,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/kron.hpp"
+#include "see/kernel/stream.hpp"
 #include "see/model/gradient.hpp"
 #include "see/model/parts.hpp"
 #include "see/model/pullback.hpp"
@@ -92,11 +93,12 @@ class EntangledEmbedding {
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
     const auto all = std::span(std::ranges::data(ids), std::ranges::size(ids));
-    for_ranges(run, all.size(), std::size_t{4 * block}, [&](std::size_t first, std::size_t last) {
-      const auto rows = static_cast<Index>(last - first);
-      forward_unchecked(all.subspan(first, last - first),
-                        out.middleRows(static_cast<Index>(first), rows));
-    });
+    for_ranges(run, all.size(), std::size_t{4 * largest_block},
+               [&](std::size_t first, std::size_t last) {
+                 const auto rows = static_cast<Index>(last - first);
+                 forward_unchecked(all.subspan(first, last - first),
+                                   out.middleRows(static_cast<Index>(first), rows));
+               });
   }
 
   /// The same into a matrix of its own.
@@ -107,17 +109,32 @@ class EntangledEmbedding {
     return out;
   }
 
-  /// forward() for ids and an output that are known to be good. Ends the program where the memory
+  /// forward() for ids and an output that are known to be good. Outputs of 8 MiB and more are
+  /// written past the caches, where the machine can. Ends the program where the memory
   /// that a thread's first call needs is not to be had.
   template <IdRange Ids>
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
     const auto* id = std::ranges::data(ids);
+    const Scalar* const mean = parts_.basis.has_mean() ? parts_.basis.mean.data() : nullptr;
     Sums sums(parts_, layout_, parts_.gains);
+    auto walk = sums.begin(id, out.rows());
+    const bool stream = out.size() * Index(sizeof(Scalar)) >= streamed_bytes;
+    const Index block = stream ? streamed_block() : largest_block;
     for (Index first = 0; first < out.rows(); first += block) {
       const Index rows = std::min(block, out.rows() - first);
-      sums.rows(id + first, rows, out.middleRows(first, rows));
-      finish(id + first, rows, out.middleRows(first, rows));
+      auto to = out.middleRows(first, rows);
+      if (stream) {
+        RowMatrixMap<Scalar> near(sums.near(rows * dim_), rows, dim_);
+        sums.rows(walk, mean, near);
+        finish(id + first, near);
+        for (Index i = 0; i < rows; ++i)
+          kernel::stream(near.data() + i * dim_, dim_, to.data() + i * out.outerStride());
+      } else {
+        sums.rows(walk, mean, to);
+        finish(id + first, to);
+      }
     }
+    if (stream) kernel::finish_streaming();
   }
 
   /// E(w) as a row of its own. Throws where `w` is no row.
@@ -153,9 +170,9 @@ class EntangledEmbedding {
              directions[i].dim() == parts_.inventories[i].dim();
     detail::require(fits, "directions of other shapes than the inventories and gains");
     const auto* id = std::ranges::data(ids);
-    RowMatrix<Scalar> part(std::min(block, out.rows()), dim_);
-    for (Index first = 0; first < out.rows(); first += block) {
-      const Index rows = std::min(block, out.rows() - first);
+    RowMatrix<Scalar> part(std::min(largest_block, out.rows()), dim_);
+    for (Index first = 0; first < out.rows(); first += largest_block) {
+      const Index rows = std::min(largest_block, out.rows() - first);
       out.middleRows(first, rows).setZero();
       for (int slot = 0; slot < layout_.order; ++slot) {
         Sums(parts_, layout_, parts_.gains, slot, &directions)
@@ -241,7 +258,8 @@ class EntangledEmbedding {
   }
 
  private:
-  static constexpr Index block = 64;  // rows that pass through the basis together
+  static constexpr Index largest_block = 64;        // rows that pass through the basis together
+  static constexpr Index streamed_bytes = 8 << 20;  // outputs that no near cache would keep
 
   using Sums = detail::WordSums<Scalar, Order>;
 
@@ -255,19 +273,21 @@ class EntangledEmbedding {
     return parts_.padding_idx && static_cast<Index>(id) == *parts_.padding_idx;
   }
 
-  /// Mean, LayerNorm and padding of finished sums.
+  /// LayerNorm and padding of finished sums.
   template <class Id>
-  void finish(const Id* id, Index count, RowMatrixRef<Scalar> out) const {
-    const Basis<Scalar>& basis = parts_.basis;
-    if (basis.has_mean())
-      out.rowwise() +=
-          Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>>(basis.mean.data(), dim_);
+  void finish(const Id* id, RowMatrixRef<Scalar> out) const {
     if (parts_.layer_norm)
-      for (Index i = 0; i < count; ++i)
+      for (Index i = 0; i < out.rows(); ++i)
         parts_.layer_norm->apply(out.data() + i * out.outerStride(), dim_);
     if (parts_.padding_idx)
-      for (Index i = 0; i < count; ++i)
+      for (Index i = 0; i < out.rows(); ++i)
         if (is_padding(id[i])) out.row(i).setZero();
+  }
+
+  /// Rows of a streamed output that the nearest cache holds, a multiple of Sums::batch.
+  Index streamed_block() const noexcept {
+    const Index rows = (16 << 10) / (dim_ * Index(sizeof(Scalar))) / Sums::batch * Sums::batch;
+    return std::clamp(rows, Sums::batch, largest_block);
   }
 
   Parts parts_;

@@ -9,6 +9,7 @@
 #include "see/core/types.hpp"
 #include "see/kernel/kron.hpp"
 #include "see/kernel/kron_sum.hpp"
+#include "see/kernel/product.hpp"
 #include "see/model/parts.hpp"
 
 namespace see::detail {
@@ -20,6 +21,8 @@ namespace see::detail {
 template <class Scalar, int Order>
 class WordSums {
  public:
+  static constexpr Index batch = 8;  ///< words whose units are asked for together
+
   WordSums(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
            const Array<Scalar>& gains, int direction_slot = -1,
            const std::vector<Inventory<Scalar>>* directions = nullptr)
@@ -47,6 +50,9 @@ class WordSums {
 
   kernel::Workspace<Scalar>& work() noexcept { return work_; }
 
+  /// Room for `size` numbers, this thread's until the next call.
+  Scalar* near(Index size) { return kernel::detail::at_least(work_.near, size); }
+
   /// Fills work().terms with the work().count terms of word `w`.
   void collect(Index w) {
     const Index rank = find(&w, 1, 0)[0];
@@ -65,44 +71,70 @@ class WordSums {
     work_.count = static_cast<Index>(count);
   }
 
-  /// out = cut_p(z(id)) A for `count` ids, without the mean. With axes the rows go through one
-  /// matrix product.
+  /// Words on their way: while a batch of them is added up, the units of the next batch are being
+  /// brought near, and the index of the one behind that.
   template <class Id>
-  void rows(const Id* id, Index count, RowMatrixRef<Scalar> out) {
-    const Index width = parts_.shape.width();
+  struct Walk {
+    const Id* id;
+    Index count;
+    Index next = 0;  ///< a multiple of batch, or count
+    std::array<Index, batch> ranks[2]{};
+  };
+
+  /// Begins with `count` words.
+  template <class Id>
+  Walk<Id> begin(const Id* id, Index count) {
+    Walk<Id> walk{id, count};
+    ask_for_index(id, std::min(2 * batch, count));
+    if (count > 0) walk.ranks[0] = find(id, std::min(batch, count), 0);
+    return walk;
+  }
+
+  /// out = cut_p(z(w)) A + `start` for the next words w of the walk, without start where it is
+  /// null. `out` has as many rows as there are words left, or a multiple of batch.
+  template <class Id>
+  void rows(Walk<Id>& walk, const Scalar* start, RowMatrixRef<Scalar> out) {
+    const Index width = parts_.shape.width(), rows = out.rows();
     const Basis<Scalar>& basis = parts_.basis;
     Scalar* to = out.data();
     Index stride = out.outerStride();
     if (basis.has_axes()) {
-      to = kernel::detail::at_least(work_.scratch, count * width);
+      to = kernel::detail::at_least(work_.scratch, rows * width);
       stride = width;
     }
-    // While a batch is added up, the units of the next are on their way, and the index of the one
-    // behind that.
-    std::array<Ranks, 2> ranks;
-    ask_for_index(id, std::min(2 * batch, count));
-    if (count > 0) ranks[0] = find(id, std::min(batch, count), 0);
-    for (Index first = 0, turn = 0; first < count; first += batch, turn = 1 - turn) {
-      if (const Index later = first + 2 * batch; later < count)
-        ask_for_index(id + later, std::min(batch, count - later));
-      if (const Index next = first + batch; next < count)
-        ranks[std::size_t(1 - turn)] = find(id + next, std::min(batch, count - next), 1 - turn);
+    for (Index done = 0; done < rows; done += batch) {
+      const Index turn = walk.next / batch % 2, size = std::min(batch, rows - done);
+      walk.next += size;
+      if (const Index later = walk.next + batch; later < walk.count)
+        ask_for_index(walk.id + later, std::min(batch, walk.count - later));
+      if (walk.next < walk.count)
+        walk.ranks[1 - turn] =
+            find(walk.id + walk.next, std::min(batch, walk.count - walk.next), 1 - turn);
       Index sense = 0;
-      for (Index i = 0; i < std::min(batch, count - first); ++i) {
-        const Index rank = ranks[std::size_t(turn)][std::size_t(i)];
-        if (narrow_) widen(static_cast<Index>(id[first + i]), rank, turn, sense);
+      for (Index i = 0; i < size; ++i) {
+        const Index rank = walk.ranks[turn][std::size_t(i)];
+        if (narrow_) widen(static_cast<Index>(walk.id[walk.next - size + i]), rank, turn, sense);
         const std::span senses(work_.senses[std::size_t(turn)].data() + sense, std::size_t(rank));
-        sum_(layout_, work_, senses, to + (first + i) * stride, width);
+        sum_(layout_, work_, senses, to + (done + i) * stride, width);
         sense += rank;
       }
     }
     if (basis.has_axes())
-      out.noalias() = ConstRowMatrixMap<Scalar>(to, count, width) *
-                      ConstRowMatrixMap<Scalar>(basis.axes.data(), width, out.cols());
+      kernel::product(to, width, rows, basis.axes.data(), out.cols(), width, out.cols(), start,
+                      out.data(), out.outerStride());
+    else if (start)
+      out.rowwise() +=
+          Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>>(start, out.cols());
+  }
+
+  /// The same for `count` ids at once, without a start.
+  template <class Id>
+  void rows(const Id* id, Index count, RowMatrixRef<Scalar> out) {
+    Walk<Id> walk = begin(id, count);
+    rows(walk, nullptr, out);
   }
 
  private:
-  static constexpr Index batch = 8;
   using Ranks = std::array<Index, batch>;  // senses of each word of a batch
 
   template <class Id>

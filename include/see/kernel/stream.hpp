@@ -1,0 +1,53 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "see/core/types.hpp"
+#include "see/kernel/packet.hpp"
+
+/// Stores that pass the caches by: for outputs so large that no cache would keep them, they spare
+/// reading each line before it is overwritten.
+namespace see::kernel {
+
+namespace detail {
+
+template <class P, class Scalar>
+inline void stream_packet(Scalar* to, const P& packet) {
+  store(to, packet);
+}
+#if defined(__SSE2__)
+inline void stream_packet(float* to, const __m128& packet) { _mm_stream_ps(to, packet); }
+inline void stream_packet(double* to, const __m128d& packet) { _mm_stream_pd(to, packet); }
+#endif
+#if defined(__AVX__)
+inline void stream_packet(float* to, const __m256& packet) { _mm256_stream_ps(to, packet); }
+inline void stream_packet(double* to, const __m256d& packet) { _mm256_stream_pd(to, packet); }
+#endif
+#if defined(__AVX512F__)
+inline void stream_packet(float* to, const __m512& packet) { _mm512_stream_ps(to, packet); }
+inline void stream_packet(double* to, const __m512d& packet) { _mm512_stream_pd(to, packet); }
+#endif
+
+}  // namespace detail
+
+/// Copies n numbers. finish_streaming() comes before anything reads them in another thread.
+template <class Scalar>
+inline void stream(const Scalar* from, Index n, Scalar* to) {
+  constexpr auto bytes = static_cast<std::uintptr_t>(lanes<Scalar>) * sizeof(Scalar);
+  const auto past = reinterpret_cast<std::uintptr_t>(to) % bytes;
+  const Index head =
+      past == 0 ? 0 : std::min(n, static_cast<Index>((bytes - past) / sizeof(Scalar)));
+  std::copy_n(from, head, to);
+  Index k = head;
+  for (; k + lanes<Scalar> <= n; k += lanes<Scalar>) detail::stream_packet(to + k, load(from + k));
+  std::copy_n(from + k, n - k, to + k);
+}
+
+inline void finish_streaming() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+}  // namespace see::kernel
