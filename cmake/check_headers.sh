@@ -8,7 +8,11 @@ CXX=${CXX:-c++}
 EIGEN=${EIGEN:-$(pkg-config --cflags-only-I eigen3 2>/dev/null | sed "s/^-I *//; s/ .*//")}
 export CXX EIGEN="${EIGEN:-/usr/include/eigen3}"
 
-find see -name '*.hpp' | sort | xargs -P "$(nproc 2>/dev/null || echo 1)" -I HEADER sh -c '
+# What needs a library that is not here is left out.
+left_out=
+echo '#include <hunspell/hunspell.hxx>' | "$CXX" -x c++ -fsyntax-only - 2>/dev/null || left_out=see/knowledge/hunspell_segmenter.hpp
+
+find see -name '*.hpp' | grep -vxF "$left_out" | sort | xargs -P "$(nproc 2>/dev/null || echo 1)" -I HEADER sh -c '
   printf "#include \"%s\"\n" HEADER HEADER |
     "$CXX" -std=c++20 -Wall -Wextra -Wconversion -Werror -fsyntax-only -pthread \
       -I . -isystem "$EIGEN" -x c++ - || { echo "HEADER does not compile alone with $CXX"; exit 1; }'
