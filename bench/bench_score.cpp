@@ -1,12 +1,21 @@
-// Scores of one hidden state against all words, as a tied output layer needs them: without rows,
-// beside Eigen's matrix-vector product with the dense table.
+// Scores of hidden states against all words: logits as a tied output layer needs them, without
+// rows, beside Eigen's product with the dense table; and the ten nearest words of a query, beside a
+// scan of a dense table of unit rows.
 //
 // SEE_BENCH_LARGE=1 takes 128,000 words of 1024 numbers (a dense table of 524 MB) in place of
-// 20,000 of 512.
+// 20,000 of 512 for the logits.
 
+#include <algorithm>
 #include <cstdlib>
+#include <functional>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "machine.hpp"
+#include "see/core/parallel.hpp"
+#include "see/eval/neighbors.hpp"
+#include "see/model/cosine_search.hpp"
 #include "see/model/scorer.hpp"
 #include "tables.hpp"
 
@@ -20,56 +29,161 @@ struct Size {
 
 Size size() { return std::getenv("SEE_BENCH_LARGE") ? Size{128000, 1024} : Size{20000, 512}; }
 
-see::RowMatrix<float> hidden_state() {
+constexpr Index neighbor_words = 341479, neighbor_dim = 100, best = 10;
+
+see::RowMatrix<float> random_rows(Index count, Index dim) {
   see::Random random(9);
   return see::RowMatrix<float>::NullaryExpr(
-      1, size().dim, [&](Index, Index) { return static_cast<float>(random.normal()); });
+      count, dim, [&](Index, Index) { return static_cast<float>(random.normal()); });
 }
 
-void dense(benchmark::State& state) {
+/// Reports words a second, and for the dense product what it must read.
+void report(benchmark::State& state, Index words, double bytes, const bench::Work& work) {
+  bench::report_rows(state, words, bytes);
+  bench::report_shares(state, words, work);
+}
+
+bench::Work dense_work(Index dim) { return {double(dim), 4 * double(dim), 0}; }
+
+void dense_logits(benchmark::State& state) {
   const see::RowMatrix<float>& table = bench::dense_table(size().words, size().dim);
-  const Eigen::VectorXf hidden = hidden_state().row(0).transpose();
+  const Eigen::VectorXf hidden = random_rows(1, size().dim).row(0).transpose();
   Eigen::VectorXf logits(size().words);
   for (auto _ : state) {
     logits.noalias() = table * hidden;
     benchmark::DoNotOptimize(logits.data());
     benchmark::ClobberMemory();
   }
-  bench::report_rows(state, size().words, bench::dense_bytes(size().words, size().dim));
+  report(state, size().words, bench::dense_bytes(size().words, size().dim), dense_work(size().dim));
 }
 
-void entangled(benchmark::State& state, see::EmbeddingParts<float> parts) {
-  const see::Scorer scorer(see::EntangledEmbedding<float, 2>(std::move(parts)));
-  const see::RowMatrix<float> hidden = hidden_state();
-  see::RowMatrix<float> logits(1, size().words);
+using Layer = see::EntangledEmbedding<float, 2>;
+using Parts = see::EmbeddingParts<float>;
+
+void logits(benchmark::State& state, const std::function<Parts()>& make, unsigned threads) {
+  const see::Scorer scorer{Layer(make())};
+  const see::RowMatrix<float> hidden = random_rows(1, size().dim);
+  see::RowMatrix<float> out(1, size().words);
+  const see::Executor run = see::threads(threads);
   for (auto _ : state) {
-    scorer.logits(hidden, logits);
-    benchmark::DoNotOptimize(logits.data());
+    scorer.logits(hidden, out, run);
+    benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
   bench::report_rows(state, size().words, bench::file_bytes(scorer.layer()));
 }
 
 /// Four senses a word of 2,000 shared units.
-void rank_4(benchmark::State& state) {
-  entangled(state, bench::shared_parts(size().words, size().dim, 2, 2000, 4, 1));
-}
+Parts rank_4() { return bench::shared_parts(size().words, size().dim, 2, 2000, 4, 1); }
 
-/// The form of a table compressed 20 times with induced sememes, without axes: as many terms of two
-/// units of 256 as fit.
-void induced_20x(benchmark::State& state) {
+/// The form of a table compressed 20 times with induced sememes: as many terms of two units of 256
+/// as fit.
+Parts induced_20x() {
   const Index terms = size().dim * 4 / 20 / 2;
   const see::Shape shape = see::Shape::balanced(size().dim, 2);
   const std::vector<Index> ranks(static_cast<std::size_t>(size().words), terms);
-  entangled(state, see::make_parts(shape,
-                                   see::Lexicon(see::SlotTable::per_slot({256, 256}), ranks,
-                                                bench::random_ids(size().words * terms * 2, 256)),
-                                   1, {.gains = see::GainScope::term}));
+  return see::make_parts(shape,
+                         see::Lexicon(see::SlotTable::per_slot({256, 256}), ranks,
+                                      bench::random_ids(size().words * terms * 2, 256)),
+                         1, {.gains = see::GainScope::term});
+}
+
+/// The same with a rotation behind it.
+Parts induced_20x_with_axes() {
+  Parts parts = induced_20x();
+  const see::RowMatrix<float> axes = random_rows(size().dim, size().dim);
+  parts.basis = {see::Array<float>(),
+                 see::Array<float>(std::vector<float>(axes.data(), axes.data() + axes.size()))};
+  return parts;
+}
+
+/// By the product of the queries with a table of unit rows, 1,024 of them at a time.
+void dense_neighbors(benchmark::State& state, Index queries) {
+  static const see::RowMatrix<float> table =
+      random_rows(neighbor_words, neighbor_dim).rowwise().normalized();
+  const see::RowMatrix<float> unit = random_rows(queries, neighbor_dim).rowwise().normalized();
+  constexpr Index panel = 1024;
+  see::RowMatrix<float> scores(queries, panel);
+  using Scored = std::pair<float, Index>;
+  std::vector<std::vector<Scored>> heaps(static_cast<std::size_t>(queries));
+  for (auto _ : state) {
+    for (auto& heap : heaps) heap.assign(best, {-2.F, -1});
+    for (Index first = 0; first < neighbor_words; first += panel) {
+      const Index count = std::min(panel, neighbor_words - first);
+      if (queries == 1)
+        scores.row(0).head(count).transpose().noalias() =
+            table.middleRows(first, count) * unit.row(0).transpose();
+      else
+        scores.leftCols(count).noalias() = unit * table.middleRows(first, count).transpose();
+      for (Index q = 0; q < queries; ++q) {
+        auto& heap = heaps[static_cast<std::size_t>(q)];
+        for (Index i = 0; i < count; ++i) {
+          if (scores(q, i) <= heap.front().first) continue;
+          std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+          heap.back() = {scores(q, i), first + i};
+          std::push_heap(heap.begin(), heap.end(), std::greater<>());
+        }
+      }
+    }
+    benchmark::DoNotOptimize(heaps.data());
+    benchmark::ClobberMemory();
+  }
+  bench::Work work = dense_work(neighbor_dim);
+  work.multiply_adds *= static_cast<double>(queries);
+  report(state, neighbor_words, bench::dense_bytes(neighbor_words, neighbor_dim), work);
+}
+
+/// By cosine, without rows; the bytes count the norms that the search keeps too.
+void cosine(benchmark::State& state, Index queries) {
+  const see::CosineSearch search{Layer(bench::induced_parts(neighbor_words))};
+  const see::RowMatrix<float> some = random_rows(queries, neighbor_dim);
+  for (auto _ : state) benchmark::DoNotOptimize(search.nearest(some, best));
+  bench::report_rows(state, neighbor_words,
+                     bench::file_bytes(search.layer()) + 4.0 * neighbor_words);
+}
+
+/// By cosine, from rows decoded in blocks; the bytes count the block too.
+void nearest(benchmark::State& state, Index queries) {
+  const Layer layer(bench::induced_parts(neighbor_words));
+  const see::RowMatrix<float> some = random_rows(queries, neighbor_dim);
+  for (auto _ : state) benchmark::DoNotOptimize(see::nearest(layer, some, best));
+  const double block = 8192 * 4.0 * neighbor_dim + 512 * 1024;
+  bench::report_rows(state, neighbor_words, bench::file_bytes(layer) + block);
+}
+
+/// By inner product, without rows.
+void top_k(benchmark::State& state, Index queries) {
+  const see::Scorer scorer{Layer(bench::induced_parts(neighbor_words))};
+  const see::RowMatrix<float> some = random_rows(queries, neighbor_dim);
+  for (auto _ : state) benchmark::DoNotOptimize(scorer.top_k(some, best));
+  bench::report_rows(state, neighbor_words, bench::file_bytes(scorer.layer()));
+}
+
+void register_all() {
+  const auto add = [](const std::string& name, auto body) {
+    return benchmark::RegisterBenchmark(name.c_str(), body)->Unit(benchmark::kMillisecond);
+  };
+  add("logits/dense", dense_logits);
+  const std::pair<const char*, Parts (*)()> forms[] = {{"rank_4", rank_4},
+                                                       {"induced_20x", induced_20x},
+                                                       {"induced_20x_axes", induced_20x_with_axes}};
+  for (const auto& [name, make] : forms) {
+    const std::string base = std::string("logits/") + name;
+    add(base + "/1_thread", [make = make](auto& state) { logits(state, make, 1); });
+    add(base + "/2_threads", [make = make](auto& state) { logits(state, make, 2); })->UseRealTime();
+  }
+  for (const Index queries : {1, 64}) {
+    const std::string many = "/" + std::to_string(queries) + (queries == 1 ? "_query" : "_queries");
+    add("top_10/dense" + many, [=](auto& state) { dense_neighbors(state, queries); });
+    add("top_10/cosine" + many, [=](auto& state) { cosine(state, queries); });
+    add("top_10/nearest" + many, [=](auto& state) { nearest(state, queries); });
+    add("top_10/scorer" + many, [=](auto& state) { top_k(state, queries); });
+  }
 }
 
 }  // namespace
 
-BENCHMARK(dense)->Unit(benchmark::kMillisecond);
-BENCHMARK(rank_4)->Unit(benchmark::kMillisecond);
-BENCHMARK(induced_20x)->Unit(benchmark::kMillisecond);
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  register_all();
+  return bench::run(argc, argv);
+}

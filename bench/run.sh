@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the benchmarks into build/ and runs all of them, or those whose names are given (lookup, bag,
-# backward, load, compress, score), in one thread each. Installs what is missing where it may (Debian,
-# Ubuntu).
+# backward, load, compress, score), in one thread unless their name says two. Installs what is missing
+# where it may (Debian, Ubuntu). bench/compare.sh prints a table of ratios instead.
 #
 #   bench/run.sh [--json FOLDER] [NAME...] [-- BENCHMARK_OPTION...]
 #
@@ -38,6 +38,10 @@ for source in "$root"/bench/bench_*.cpp; do
     '  ' | *" ${program#bench_} "*) ;;
     *) continue ;;
   esac
+  if [ ! -x "$build/bench/$program" ]; then  # bench_peers_*: off by default
+    echo "$program is not built: see bench/CMakeLists.txt, or bench/compare.sh --peers" >&2
+    continue
+  fi
   printf '\n== %s\n' "$program"
   if [ -n "$json" ]; then
     "$build/bench/$program" "$@" --benchmark_out_format=json "--benchmark_out=$json/$program.json"

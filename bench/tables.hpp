@@ -5,10 +5,14 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
@@ -16,6 +20,7 @@
 #include "see/io/model_file.hpp"
 #include "see/model/builders.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/gradient.hpp"
 
 /// What the benchmarks share: tables and layers of fixed seeds, and the counters that they report.
 namespace bench {
@@ -30,12 +35,26 @@ inline std::vector<Index> random_ids(Index count, Index rows, std::uint64_t seed
   return ids;
 }
 
-/// A dense table whose every number is written, so that every page of it is there. It lives until
-/// one of another size is asked for.
+/// `count` row numbers, shuffles of all `rows` one after another, so that no row comes again before
+/// the others have been.
+inline std::vector<Index> shuffled_ids(Index count, Index rows, std::uint64_t seed = 7) {
+  see::Random random(seed);
+  std::vector<Index> all(static_cast<std::size_t>(rows)), ids;
+  std::iota(all.begin(), all.end(), Index{0});
+  while (static_cast<Index>(ids.size()) < count) {
+    for (std::size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random.below(i)]);
+    ids.insert(ids.end(), all.begin(), all.end());
+  }
+  ids.resize(static_cast<std::size_t>(count));
+  return ids;
+}
+
+/// A dense table whose every number is written, so that every page of it is there. It lives as long
+/// as the program.
 inline const see::RowMatrix<float>& dense_table(Index rows, Index dim) {
-  static see::RowMatrix<float> table;
-  if (table.rows() != rows || table.cols() != dim) {
-    table.resize(0, 0);
+  static std::map<std::pair<Index, Index>, see::RowMatrix<float>> tables;
+  see::RowMatrix<float>& table = tables[{rows, dim}];
+  if (table.size() == 0) {
     table.resize(rows, dim);
     for (Index r = 0; r < rows; ++r) table.row(r).setConstant(static_cast<float>(r % 1000));
   }
@@ -100,6 +119,21 @@ inline see::EmbeddingParts<float> induced_parts(Index words) {
   parts.basis = {see::Array<float>(dim), std::move(axes)};
   return parts;
 }
+
+/// Layers whose look-ups share their work among threads.
+template <class Layer>
+concept ForwardOn = requires(const Layer& layer, std::span<const Index> ids,
+                             see::RowMatrixRef<float> out, const see::Executor& run) {
+  layer.forward(ids, out, run);
+};
+
+/// Layers whose gradients do.
+template <class Layer>
+concept BackwardOn = requires(const Layer& layer, std::span<const Index> ids,
+                              see::ConstRowMatrixRef<float> out_gradient,
+                              see::Gradient<float>& gradient, const see::Executor& run) {
+  layer.backward(ids, out_gradient, gradient, run);
+};
 
 /// Bytes of the layer's model file, numbers in float32, without words.
 template <class Layer>

@@ -22,17 +22,23 @@ RowMatrix<Scalar> random_hidden(Index rows, Index cols) {
 
 template <class Scalar>
 void check_logits(const EntangledEmbedding<Scalar>& layer) {
-  const auto hidden = random_hidden<Scalar>(3, layer.embedding_dim());
-  const RowMatrix<Scalar> expected = hidden * layer.to_dense().transpose();
-  const double tolerance =
-      100 * double(std::numeric_limits<Scalar>::epsilon()) * (1 + double(expected.norm()));
+  const RowMatrix<Scalar> rows = layer.to_dense();
   const Scorer scorer(layer);
-  const RowMatrix<Scalar> got = scorer.logits(hidden);
-  CHECK(double((got - expected).norm()) <= tolerance);
-  const std::vector<int> ids{int(layer.num_embeddings()) - 1, 0, 0};
-  RowMatrix<Scalar> some(3, 3);
-  scorer.logits_of(hidden, ids, some);
-  for (Index k = 0; k < 3; ++k) CHECK(some.col(k) == got.col(ids[std::size_t(k)]));
+  for (const Index batch : {1, 3, 21, 0}) {  // of one lane, of four, of sixteen and the rest
+    INFO(batch << " hidden states");
+    const auto hidden = random_hidden<Scalar>(batch, layer.embedding_dim());
+    const RowMatrix<Scalar> expected = hidden * rows.transpose();
+    const double tolerance =
+        100 * double(std::numeric_limits<Scalar>::epsilon()) * (1 + double(expected.norm()));
+    const RowMatrix<Scalar> got = scorer.logits(hidden);
+    CHECK(double((got - expected).norm()) <= tolerance);
+    if (batch == 0) continue;
+    const std::vector<int> ids{int(layer.num_embeddings()) - 1, 0, 0};
+    RowMatrix<Scalar> some(batch, 3);
+    scorer.logits_of(hidden, ids, some);
+    for (Index k = 0; k < 3; ++k)
+      CHECK(double((some.col(k) - expected.col(ids[std::size_t(k)])).norm()) <= tolerance);
+  }
 }
 
 }  // namespace
@@ -42,16 +48,40 @@ TEST_CASE("logits are the products with the rows, for every form of embedding", 
     INFO("order " << setup.dims.size() << ", rank " << setup.rank);
     check_logits(EntangledEmbedding<double>(oracle::random_parts<double>(setup)));
     check_logits(EntangledEmbedding<float>(oracle::random_parts<float>(setup)));
-    setup.words = 3000;  // many senses a unit, or few
+    setup.words = 1500;  // many senses a unit, or few
+    check_logits(EntangledEmbedding<double>(oracle::random_parts<double>(setup)));
+    check_logits(EntangledEmbedding<float>(oracle::random_parts<float>(setup)));
+    setup.units = 1;
     check_logits(EntangledEmbedding<double>(oracle::random_parts<double>(setup)));
     setup.units = 3000;
     check_logits(EntangledEmbedding<double>(oracle::random_parts<double>(setup)));
   }
   check_logits(see::make_word2ket<double>(40, 27, 3, 2));
   check_logits(see::make_word2ketxs<double>(40, 27, 3, 2));
+  check_logits(see::make_word2ketxs<double>(900, 25, 2, 3));
+  check_logits(see::make_word2ketxs<float>(900, 7, 1, 2));
   auto parts = oracle::random_parts<double>({.uniform = true, .layer_norm = true});
   parts.padding_idx = 4;
   check_logits(EntangledEmbedding<double>(parts));
+  parts = oracle::random_parts<double>(
+      {.dims = {4, 8}, .width = 30, .words = 700, .rank = 3, .word_scale = true, .mean = true});
+  parts.padding_idx = -1;
+  check_logits(EntangledEmbedding<double>(parts));
+}
+
+TEST_CASE("ways of scoring are chosen by cost", "[scorer]") {
+  using see::detail::ScoreWay;
+  const auto plan = [](const oracle::Setup& setup) {
+    return see::detail::ScorePlan<float, Eigen::Dynamic>(
+        EntangledEmbedding<float>(oracle::random_parts<float>(setup)), see::serial());
+  };
+  const auto pairs = plan({.dims = {8, 8}, .words = 4000, .units = 16, .rank = 4});
+  CHECK(pairs.way(0) == ScoreWay::table);
+  CHECK_FALSE(pairs.by_rows(1));
+  const auto shared = plan({.dims = {8, 8}, .words = 4000, .units = 1000, .rank = 4});
+  CHECK(shared.way(0) == ScoreWay::partial);
+  CHECK_FALSE(shared.by_rows(1));
+  CHECK(plan({.dims = {8, 8}, .words = 40, .units = 3000}).by_rows(1));
 }
 
 TEST_CASE("the best words are those of a full sort, whatever the threads", "[scorer]") {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -105,6 +106,9 @@ class ModelReader {
       parts.word_scale.index = PackedArray(file_.array<std::uint8_t>("word_scale.index", {-1}),
                                            static_cast<std::size_t>(parts.lexicon.words()), bits);
     }
+    if (has("residual_classes") || file_.find("residual.codes"))
+      parts.residual =
+          std::make_shared<const Residual>(residual(parts.lexicon.words(), parts.shape.width()));
     const Index dim = number("dim");
     parts.basis = {optional_values("basis.mean", {dim}),
                    optional_values("basis.axes", {parts.shape.width(), dim})};
@@ -165,6 +169,13 @@ class ModelReader {
   }
 
   Index number(std::string_view key) const { return to_number(entry(key), key); }
+
+  Index number_within(std::string_view key, Index least, Index most) const {
+    const Index value = number(key);
+    require<FileError>(value >= least && value <= most, where(), "metadata entry \"", key, "\" is ",
+                       value, ", needed ", least, " to ", most);
+    return value;
+  }
 
   double real(std::string_view key) const {
     const std::string& digits = entry(key);
@@ -234,6 +245,32 @@ class ModelReader {
     const Inventory<Scalar> inventory(file_.array<std::int8_t>(name, {-1, -1, -1}),
                                       halves(name + ".scales"), size, rank, dim);
     return keep_storage_ ? inventory : inventory.stored_as(Storage::native);
+  }
+
+  Residual residual(Index words, Index width) const {
+    ResidualParts parts;
+    parts.rows = words;
+    parts.dim = width;
+    parts.classes = number_within("residual_classes", 1, 65536);
+    parts.window_bits = static_cast<int>(
+        number_within("residual_window_bits", kernel::least_window_bits, kernel::most_window_bits));
+    const Index cells = parts.classes * width;
+    parts.row_classes =
+        packed("residual.row_classes", words, bits_for(static_cast<std::uint64_t>(parts.classes)));
+    parts.rates = packed("residual.rates", cells, rate_bits);
+    parts.sigmas = file_.array<std::uint8_t>("residual.sigmas", {cells});
+    parts.means = file_.array<std::int8_t>("residual.means", {cells});
+    parts.mean_scales = file_.array<float>("residual.mean_scales", {parts.classes});
+    parts.sigma_scale = file_.array<float>("residual.sigma_scale", {1})[0];
+    parts.codes = file_.array<std::uint8_t>("residual.codes", {-1});
+    return Residual(std::move(parts));
+  }
+
+  /// A tensor of `count` fields of `bits` bits.
+  PackedArray packed(std::string_view name, Index count, int bits) const {
+    const std::uint64_t size = static_cast<std::uint64_t>(count) * static_cast<std::uint64_t>(bits);
+    return {file_.array<std::uint8_t>(name, {static_cast<Index>(packed_bytes(size))}),
+            static_cast<std::size_t>(count), bits};
   }
 
   /// The bits of an F16 or BF16 tensor.

@@ -34,7 +34,7 @@ struct ModelBytes {
   std::uint64_t index = 0;     ///< word -> senses -> units
   std::uint64_t gains = 0;     ///< gains and word scales
   std::uint64_t basis = 0;     ///< mean, axes and LayerNorm
-  std::uint64_t residual = 0;  ///< always 0 in format 1
+  std::uint64_t residual = 0;  ///< trellis codes and what they need
   std::uint64_t header = 0;
   std::uint64_t total = 0;
   std::uint64_t vocabulary = 0;  ///< the words' bytes and offsets, in no ratio
@@ -60,6 +60,7 @@ inline ModelBytes count_bytes(const std::vector<Tensor>& tensors, std::uint64_t 
     if (tensor.name.starts_with("lexicon.")) share = &bytes.index;
     if (tensor.name.starts_with("gains") || tensor.name.starts_with("word_scale."))
       share = &bytes.gains;
+    if (tensor.name.starts_with("residual.")) share = &bytes.residual;
     if (tensor.name.starts_with("vocabulary.")) share = &bytes.vocabulary;
     *share += tensor.bytes.size();
     bytes.header -= tensor.bytes.size();
@@ -79,7 +80,8 @@ class ModelTensors {
     for (const auto& [name, value] : fit) metadata_.emplace("fit." + name, value);
     metadata_["format"] = "see";
     // Files that the first release reads say so.
-    metadata_["format_version"] = std::to_string(precision == Precision::i8 ? format_version : 1);
+    const bool newer = precision == Precision::i8 || parts.residual;
+    metadata_["format_version"] = std::to_string(newer ? format_version : 1);
     metadata_["checksum"] = "crc32:00000000";
     metadata_["words"] = std::to_string(parts.lexicon.words());
     metadata_["dim"] = std::to_string(parts.embedding_dim());
@@ -99,6 +101,7 @@ class ModelTensors {
       add("word_scale.table", {Index(parts.word_scale.table.size())}, parts.word_scale.table);
       view("word_scale.index", parts.word_scale.index.bytes());
     }
+    if (parts.residual) add_residual(parts.residual->parts());
     const Index dim = parts.embedding_dim();
     if (parts.basis.has_mean()) add("basis.mean", {dim}, parts.basis.mean);
     if (parts.basis.has_axes()) add("basis.axes", {parts.shape.width(), dim}, parts.basis.axes);
@@ -219,6 +222,19 @@ class ModelTensors {
           std::vector<std::byte>(bytes.begin(), bytes.end()));
     }
     if (lexicon.kind() == IndexKind::stored) view("lexicon.index", lexicon.packed());
+  }
+
+  void add_residual(const ResidualParts& residual) {
+    metadata_["residual_classes"] = std::to_string(residual.classes);
+    metadata_["residual_window_bits"] = std::to_string(residual.window_bits);
+    view("residual.row_classes", residual.row_classes.bytes());
+    view("residual.rates", residual.rates.bytes());
+    view("residual.sigmas", residual.sigmas);
+    view("residual.means", residual.means);
+    view("residual.mean_scales", residual.mean_scales);
+    const auto bytes = std::as_bytes(std::span(&residual.sigma_scale, 1));
+    own("residual.sigma_scale", "F32", {1}, std::vector<std::byte>(bytes.begin(), bytes.end()));
+    view("residual.codes", residual.codes);
   }
 
   void add_words(const Vocabulary& words) {

@@ -13,13 +13,6 @@ namespace see::kernel {
 
 inline constexpr int max_factors = 8;
 
-/// One product state gain * f_1 (x) ... (x) f_o: where its factors lie, and the gain.
-template <class Scalar>
-struct Term {
-  std::array<const Scalar*, max_factors> factors;
-  Scalar gain;
-};
-
 /// The product states gain * sum_{i < vectors} f_{1,i} (x) ... (x) f_{o,i} of one sense, f_{j,i}
 /// being the q_j numbers from units[j] + i * q_j on.
 template <class Scalar>
@@ -90,9 +83,7 @@ using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
 template <class Scalar>
 struct Workspace {
   std::array<std::vector<Sense<Scalar>>, 2> senses;
-  Buffer<Scalar> widened;           ///< units of narrow storage
-  std::vector<Term<Scalar>> terms;  ///< the first `count` are in use
-  Index count = 0;
+  Buffer<Scalar> widened;  ///< units of narrow storage
   std::vector<const Scalar*> prefix_of;
   Buffer<Scalar> prefixes;
   Buffer<Scalar> suffixes;

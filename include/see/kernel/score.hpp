@@ -1,52 +1,105 @@
 #pragma once
 
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
 #include "see/core/types.hpp"
-#include "see/kernel/kron.hpp"
 #include "see/kernel/packet.hpp"
 
+/// The arithmetic of scores, on raw pointers, for `States` hidden states at once, so that what a
+/// word's index says is read once for all of them. Nothing here checks its arguments.
 namespace see::kernel {
 
-/// A running sum of dot products that is reduced across the register once, at the end.
-template <class Scalar>
-class DotSum {
+/// One number for each hidden state.
+template <class Scalar, int States>
+using StateArray = Eigen::Array<Scalar, States, 1>;
+
+/// out[i] += sum_{s < count} gains[s] * table[entry_s * States + i] for i < States, where next()
+/// gives entry_0, entry_1, ... in turn.
+template <int States, class Scalar, class Next>
+inline void table_sum(const Scalar* table, const Scalar* gains, Index count, Next&& next,
+                      Scalar* out) {
+  using Lanes = StateArray<Scalar, States>;
+  using Sum = std::conditional_t<States == 1, Scalar, Lanes>;
+  constexpr Index chains = 4;  // sums at a time: one would wait for every addition to end
+  const auto product = [&](Index s) -> Sum {
+    if constexpr (States == 1)
+      return gains[s] * table[next()];
+    else
+      return gains[s] * Eigen::Map<const Lanes>(table + next() * States);
+  };
+  Sum sums[chains];
+  for (Sum& sum : sums) {
+    if constexpr (States == 1)
+      sum = 0;
+    else
+      sum.setZero();
+  }
+  Index s = 0;
+  for (; s + chains <= count; s += chains)
+    for (Index k = 0; k < chains; ++k) sums[k] += product(s + k);
+  for (; s < count; ++s) sums[0] += product(s);
+  Eigen::Map<Lanes>(out) += Lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+/// Running sums of dot products, one for each hidden state, each reduced across the register once,
+/// at the end.
+template <int States, class Scalar>
+class DotSums {
  public:
-  /// += gain * <a, b> for n numbers.
+  DotSums() {
+    for (auto& pair : sums_)
+      for (auto& sum : pair) sum = broadcast(Scalar(0));
+  }
+
+  /// Adds gain * <a, b + i * n> for each state i; n is a multiple of lanes<Scalar>.
   void add(Scalar gain, const Scalar* a, const Scalar* b, Index n) {
+    constexpr Index step = lanes<Scalar>;
     const Packet<Scalar> factor = broadcast(gain);
     Index k = 0;
-    for (; k + lanes<Scalar> <= n; k += lanes<Scalar>)
-      sum_ = multiply_add(multiply(factor, load(a + k)), load(b + k), sum_);
-    Scalar rest(0);
-    for (; k < n; ++k) rest += a[k] * b[k];
-    rest_ += gain * rest;
+    for (; k + 2 * step <= n; k += 2 * step) {
+      const Packet<Scalar> left = multiply(factor, load(a + k));
+      const Packet<Scalar> right = multiply(factor, load(a + k + step));
+      for (Index i = 0; i < States; ++i) {
+        sums_[i][0] = multiply_add(left, load(b + i * n + k), sums_[i][0]);
+        sums_[i][1] = multiply_add(right, load(b + i * n + k + step), sums_[i][1]);
+      }
+    }
+    if (k == n) return;
+    const Packet<Scalar> left = multiply(factor, load(a + k));
+    for (Index i = 0; i < States; ++i)
+      sums_[i][0] = multiply_add(left, load(b + i * n + k), sums_[i][0]);
   }
 
-  void add(Scalar value) { rest_ += value; }
-
-  Scalar total() const { return reduce(sum_) + rest_; }
+  /// Adds the sums to out[0 .. States).
+  void add_to(Scalar* out) const {
+    for (Index i = 0; i < States; ++i) out[i] += reduce(sums_[i][0]) + reduce(sums_[i][1]);
+  }
 
  private:
-  Packet<Scalar> sum_ = broadcast(Scalar(0));
-  Scalar rest_ = Scalar(0);
+  Packet<Scalar> sums_[States][2];
 };
 
-/// <G, f_1 (x) ... (x) f_count>, contracting the last factor first. `gradient` has q_1 * ... *
-/// q_count numbers, `scratch` room for count times as many. O(product (1 + 1 / q_count + ...)).
+/// out = f_1 (x) ... (x) f_count, of dims[0] * ... * dims[count - 1] numbers, in whole registers:
+/// up to lanes - 1 numbers are written behind them. `scratch` has room for as many. At most twice
+/// as many multiplications.
 template <class Scalar>
-Scalar kron_dot(const Scalar* const* factors, const Index* dims, int count, const Scalar* gradient,
-                Scalar* scratch) {
-  Index rows = 1;
-  for (int j = 0; j + 1 < count; ++j) rows *= dims[j];
-  for (int j = count - 1; j > 0; --j) {
-    Eigen::Map<Vector<Scalar>> next(scratch, rows);
-    next.noalias() = Eigen::Map<const RowMatrix<Scalar>>(gradient, rows, dims[j]) *
-                     Eigen::Map<const Vector<Scalar>>(factors[j], dims[j]);
-    gradient = scratch;
-    scratch += rows;
-    rows /= dims[j - 1];
+inline void kron_product(const Scalar* const* factors, const Index* dims, int count, Scalar* out,
+                         Scalar* scratch) {
+  Index length = dims[count - 1];
+  Scalar* now = count % 2 == 1 ? out : scratch;  // so that the last step ends in `out`
+  Scalar* next = count % 2 == 1 ? scratch : out;
+  std::copy_n(factors[count - 1], length, now);
+  for (int j = count - 2; j >= 0; --j) {
+    for (Index x = 0; x < dims[j]; ++x) {
+      const Packet<Scalar> factor = broadcast(factors[j][x]);
+      for (Index k = 0; k < length; k += lanes<Scalar>)
+        store(next + x * length + k, multiply(factor, load(now + k)));
+    }
+    length *= dims[j];
+    std::swap(now, next);
   }
-  return Eigen::Map<const Vector<Scalar>>(factors[0], dims[0])
-      .dot(Eigen::Map<const Vector<Scalar>>(gradient, dims[0]));
 }
 
 }  // namespace see::kernel

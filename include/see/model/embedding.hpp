@@ -28,10 +28,11 @@ namespace see {
 /// arXiv 2210.15379; SEE, arXiv 2412.12204):
 ///
 ///     z(w) = h_w * sum_{s=1..R(w)} g_{w,s} * sum_{i=1..m} u^(i)_{w,s,1} (x) ... (x) u^(i)_{w,s,o}
-///     E(w) = LayerNorm(mean + cut_p(z(w)) A)
+///     E(w) = LayerNorm(mean + (cut_p(z(w)) + r(w)) A)
 ///
 /// where u_{w,s,j} is the unit that the lexicon names for slot j of sense s, cut_p keeps the first
-/// p entries, and h (word scale), g (gains), mean and A (basis) and LayerNorm may each be absent.
+/// p entries, and h (word scale), g (gains), r (residual), mean and A (basis) and LayerNorm may
+/// each be absent. What is trained are units, gains and LayerNorm.
 ///
 /// `Order` is o where it is known when compiling. Copies share all storage until one is written to,
 /// so copying is cheap. Const members may be called from several threads at once.
@@ -59,7 +60,11 @@ class EntangledEmbedding {
                     parts_.shape.order(), ", needed ", Order);
     parts_.validate();
     if (parts_.padding_idx && *parts_.padding_idx < 0) *parts_.padding_idx += num_embeddings();
-    frozen_.assign(parameter_shapes().size(), false);
+    for (const auto& inventory : parts_.inventories)
+      shapes_.emplace_back(inventory.size(), inventory.rank() * inventory.dim());
+    if (parts_.has_gains()) shapes_.emplace_back(static_cast<Index>(parts_.gains.size()), 1);
+    if (parts_.layer_norm) shapes_.insert(shapes_.end(), 2, {1, dim_});
+    frozen_.assign(shapes_.size(), false);
   }
 
   Index num_embeddings() const noexcept { return parts_.lexicon.words(); }
@@ -116,7 +121,7 @@ class EntangledEmbedding {
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
     const auto* id = std::ranges::data(ids);
     const Scalar* const mean = parts_.basis.has_mean() ? parts_.basis.mean.data() : nullptr;
-    Sums sums(parts_, layout_, parts_.gains);
+    Sums sums(parts_, layout_);
     auto walk = sums.begin(id, out.rows());
     const bool stream = out.size() * Index(sizeof(Scalar)) >= streamed_bytes;
     const Index block = stream ? streamed_block() : largest_block;
@@ -196,23 +201,15 @@ class EntangledEmbedding {
 
   /// Rows and columns of every parameter: the inventories (size x m*q each), the gains (one a row)
   /// if there are any, LayerNorm's weight and bias (1 x d) if it is there.
-  std::vector<std::pair<Index, Index>> parameter_shapes() const {
-    std::vector<std::pair<Index, Index>> shapes;
-    for (const auto& inventory : parts_.inventories)
-      shapes.emplace_back(inventory.size(), inventory.rank() * inventory.dim());
-    if (parts_.has_gains()) shapes.emplace_back(static_cast<Index>(parts_.gains.size()), 1);
-    if (parts_.layer_norm) shapes.insert(shapes.end(), 2, {1, dim_});
-    return shapes;
-  }
+  std::vector<std::pair<Index, Index>> parameter_shapes() const { return shapes_; }
 
   /// The parameters that are not frozen, to be changed in place. Copies what a mapped file or
   /// another layer shares, the first time.
   std::vector<Parameter<Scalar>> parameters() {
     std::vector<Parameter<Scalar>> result;
-    const auto shapes = parameter_shapes();
     int number = 0;
     const auto add = [&](std::string name, auto& owner) {
-      const auto [rows, cols] = shapes[static_cast<std::size_t>(number)];
+      const auto [rows, cols] = shapes_[static_cast<std::size_t>(number)];
       if (!is_frozen(number))
         result.push_back({number, std::move(name), {owner.mutate(), rows, cols}});
       ++number;
@@ -242,19 +239,21 @@ class EntangledEmbedding {
   /// Adds to `gradient` the gradient of sum_i <out_gradient row i, E(ids[i])> with respect to every
   /// parameter that is not frozen. The padding row contributes nothing. `out_gradient` is
   /// ids.size() x embedding_dim(). Throws, and adds nothing, where it has another size or an id is
-  /// no row.
+  /// no row. The bits of the result are the same for any executor (Gradient::add_ranges).
   ///
-  /// Cost a row: about 4 * R(w) * m * product multiply-adds.
+  /// Cost a row: about 2 * R(w) * m * product multiply-adds, and p * d more with axes. Without axes
+  /// a call in the calling thread allocates nothing once it and the gradient have seen as much.
   template <IdRange Ids>
-  void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient,
-                Gradient<Scalar>& gradient) const {
+  void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient, Gradient<Scalar>& gradient,
+                const Executor& run = serial()) const {
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
                         "a gradient");
-    gradient.check_form(parameter_shapes());
+    gradient.check_form(shapes_);
     const auto* id = std::ranges::data(ids);
-    detail::Pullback<Scalar, Order> pullback(parts_, layout_, frozen_, gradient);
-    for (Index i = 0; i < out_gradient.rows(); ++i)
-      if (!is_padding(id[i])) pullback.row(static_cast<Index>(id[i]), out_gradient.row(i));
+    gradient.add_ranges(run, out_gradient.rows(), [&](Index first, Index last, auto& into) {
+      detail::Pullback<Scalar, Order>(parts_, layout_, frozen_, into)
+          .rows(id + first, last - first, out_gradient.middleRows(first, last - first));
+    });
   }
 
  private:
@@ -293,6 +292,7 @@ class EntangledEmbedding {
   Parts parts_;
   kernel::Layout layout_;
   Index dim_;
+  std::vector<std::pair<Index, Index>> shapes_;  // of the parameters
   std::vector<bool> frozen_;
 };
 

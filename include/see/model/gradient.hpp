@@ -1,13 +1,18 @@
 #pragma once
 
-#include <concepts>
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/kernel/packet_block.hpp"
 
 namespace see {
 
@@ -20,13 +25,13 @@ struct Parameter {
 };
 
 /// A sparse gradient of a rows x cols matrix: the rows touched since the last zero(), and their
-/// sums.
+/// sums, in memory for as many rows as were ever touched at a time and 4 bytes for each other one.
 template <class Scalar>
 class SparseRows {
  public:
-  SparseRows(Index rows, Index cols) : cols_(cols), slots_(static_cast<std::size_t>(rows), -1) {}
+  SparseRows(Index rows, Index cols) : cols_(cols), places_(static_cast<std::size_t>(rows), -1) {}
 
-  Index rows() const noexcept { return static_cast<Index>(slots_.size()); }
+  Index rows() const noexcept { return static_cast<Index>(places_.size()); }
   Index cols() const noexcept { return cols_; }
 
   /// The numbers of the touched rows, in the order of their first touch.
@@ -37,34 +42,49 @@ class SparseRows {
     return {values_.data() + static_cast<Index>(i) * cols_, cols_};
   }
 
-  /// Makes sure that `row` is there, with zeros if it was not. May move the other rows.
-  void touch(Index row) {
-    Index& slot = slots_[static_cast<std::size_t>(row)];
-    if (slot >= 0) return;
-    slot = static_cast<Index>(touched_.size());
-    touched_.push_back(row);
-    values_.resize(values_.size() + static_cast<std::size_t>(cols_), Scalar(0));
+  /// Makes sure that `row` is there, with zeros if it was not, and returns its place in touched().
+  /// May move the other rows, but not their places.
+  Index touch(Index row) {
+    std::int32_t& place = places_[static_cast<std::size_t>(row)];
+    if (place < 0) {
+      values_.resize(values_.size() + static_cast<std::size_t>(cols_), Scalar(0));
+      touched_.push_back(row);
+      place = static_cast<std::int32_t>(touched_.size()) - 1;
+    }
+    return place;
   }
 
+  /// The numbers of row touched()[place], to add to; valid until the next touch() or zero().
+  Scalar* data(Index place) noexcept { return values_.data() + place * cols_; }
+
   /// The numbers of a touched row, to add to; valid until the next touch() or zero().
-  Scalar* at(Index row) noexcept {
-    return values_.data() + slots_[static_cast<std::size_t>(row)] * cols_;
-  }
+  Scalar* at(Index row) noexcept { return data(places_[static_cast<std::size_t>(row)]); }
 
   /// Adds another gradient of the same matrix. Throws where it is of another size.
   void add(const SparseRows& other) {
     detail::require(other.rows() == rows() && other.cols() == cols_, "adding a gradient of ",
                     other.rows(), " x ", other.cols(), ", needed ", rows(), " x ", cols_);
-    for (std::size_t i = 0; i < other.touched_.size(); ++i) {
-      touch(other.touched_[i]);
-      Eigen::Map<Eigen::RowVector<Scalar, Eigen::Dynamic>>(at(other.touched_[i]), cols_) +=
-          other.row(i);
-    }
+    touch_all(other);
+    add_touched(other, 0, touched_.size());
+  }
+
+  /// Touches all rows that `other`, of the same size, has.
+  void touch_all(const SparseRows& other) {
+    for (const Index row : other.touched_) touch(row);
+  }
+
+  /// Adds those rows of `other`, of the same size, whose place here is first to last - 1. Calls for
+  /// places apart may run at once.
+  void add_touched(const SparseRows& other, std::size_t first, std::size_t last) noexcept {
+    for (std::size_t i = first; i < last; ++i)
+      if (const Index from = other.places_[static_cast<std::size_t>(touched_[i])]; from >= 0)
+        kernel::add_scaled(data(static_cast<Index>(i)), Scalar(1),
+                           other.values_.data() + from * cols_, cols_);
   }
 
   /// Forgets all rows. O(touched rows).
   void zero() noexcept {
-    for (const Index row : touched_) slots_[static_cast<std::size_t>(row)] = -1;
+    for (const Index row : touched_) places_[static_cast<std::size_t>(row)] = -1;
     touched_.clear();
     values_.clear();
   }
@@ -78,13 +98,14 @@ class SparseRows {
 
  private:
   Index cols_;
-  std::vector<Index> slots_;  // row -> its place in touched_, -1 where untouched
+  std::vector<std::int32_t> places_;  // row -> its place in touched_, -1 where untouched
   std::vector<Index> touched_;
   std::vector<Scalar> values_;
 };
 
 /// The sparse gradients of a layer's parameters, one part for each; several may be filled at once
-/// by threads that share the layer, and added up.
+/// by threads that share the layer, and added up. Reused through zero(), it allocates nothing once
+/// it has held as many rows.
 template <class Scalar>
 class Gradient {
  public:
@@ -104,7 +125,7 @@ class Gradient {
   int size() const noexcept { return static_cast<int>(parts_.size()); }
 
   /// Throws unless the parts have the given rows and columns. O(parts).
-  void check_form(const std::vector<std::pair<Index, Index>>& shapes) const {
+  void check_form(std::span<const std::pair<Index, Index>> shapes) const {
     detail::require(parts_.size() == shapes.size(), "a gradient of ", parts_.size(),
                     " parts, needed ", shapes.size());
     for (std::size_t i = 0; i < shapes.size(); ++i)
@@ -125,8 +146,53 @@ class Gradient {
     for (std::size_t i = 0; i < parts_.size(); ++i) parts_[i].add(other.parts_[i]);
   }
 
+  /// Adds a sum over rows 0 to n - 1 of a batch: body(first, last, into) adds what the rows from
+  /// first to last - 1 contribute to `into`, a gradient of this form. Ranges of rows, which depend
+  /// on n and the sizes of the parts alone, are summed apart, and their sums added in order, so the
+  /// result has the same bits for any executor. Where body throws, adds nothing of a batch of more
+  /// than one range.
+  ///
+  /// A range has 1,024 rows or more, and so many that adding up costs little beside summing; there
+  /// are at most 16. A batch of one range goes straight into this gradient. Memory: a gradient a
+  /// range, kept for the next call.
+  template <class Body>
+  void add_ranges(const Executor& run, Index n, const Body& body) {
+    Index size = 0;
+    for (const auto& part : parts_) size += part.rows() * part.cols();
+    const Index grain = std::max({Index{1024}, (n + 15) / 16, std::min(size / 32, (n + 3) / 4)});
+    if (n <= grain) return body(Index{0}, n, *this);
+    const Index count = (n + grain - 1) / grain;
+    while (std::ssize(ranges_) < count) {
+      Gradient& added = ranges_.emplace_back(Gradient());
+      for (const auto& part : parts_) added.parts_.emplace_back(part.rows(), part.cols());
+    }
+    // By reference, so that the executor's std::function needs no memory.
+    const auto sum = [&](std::size_t range) {
+      const Index first = static_cast<Index>(range) * grain;
+      ranges_[range].zero();
+      body(first, std::min(n, first + grain), ranges_[range]);
+    };
+    run(static_cast<std::size_t>(count), std::ref(sum));
+    for (std::size_t p = 0; p < parts_.size(); ++p)
+      for (Index range = 0; range < count; ++range)
+        parts_[p].touch_all(ranges_[static_cast<std::size_t>(range)].parts_[p]);
+    constexpr std::size_t slices = 16;
+    const auto reduce = [&](std::size_t slice) {
+      for (std::size_t p = 0; p < parts_.size(); ++p) {
+        const std::size_t rows = parts_[p].touched().size();
+        for (Index range = 0; range < count; ++range)
+          parts_[p].add_touched(ranges_[static_cast<std::size_t>(range)].parts_[p],
+                                rows * slice / slices, rows * (slice + 1) / slices);
+      }
+    };
+    run(slices, std::ref(reduce));
+  }
+
  private:
+  Gradient() = default;
+
   std::vector<SparseRows<Scalar>> parts_;
+  std::vector<Gradient> ranges_;  // scratch of add_ranges
 };
 
 }  // namespace see

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/lexicon.hpp"
+#include "see/model/residual.hpp"
 #include "see/model/sememe.hpp"
 #include "see/model/shape.hpp"
 #include "see/model/transform.hpp"
@@ -28,6 +30,7 @@ struct EmbeddingParts {
   GainScope gain_scope = GainScope::none;
   Array<Scalar> gains = {};
   WordScale<Scalar> word_scale = {};
+  std::shared_ptr<const Residual> residual = {};  ///< constant; null: none
   Basis<Scalar> basis = {};
   std::optional<LayerNorm<Scalar>> layer_norm = {};
   std::optional<Index> padding_idx = {};  ///< negative: counted from the end
@@ -51,12 +54,16 @@ struct EmbeddingParts {
 
   /// Throws unless the parts fit each other: the lexicon's order is the shape's; each slot names an
   /// inventory whose dim is the slot's factor dimension and whose size is the one that the lexicon
-  /// counts on; the inventories of one sense have equal rank; gains, scales, basis and LayerNorm
-  /// have the sizes that their scope and the dimensions ask for; the padding row exists.
+  /// counts on; the inventories of one sense have equal rank; gains, scales, residual, basis and
+  /// LayerNorm have the sizes that their scope and the dimensions ask for; the padding row exists.
   void validate() const {
     validate_slots();
     validate_gains();
     validate_transforms();
+    detail::require(
+        !residual || (residual->rows() == lexicon.words() && residual->dim() == shape.width()),
+        "a residual of ", residual ? residual->rows() : 0, " x ", residual ? residual->dim() : 0,
+        ", needed ", lexicon.words(), " words of width ", shape.width());
     const Index words = lexicon.words();
     detail::require(!padding_idx || (*padding_idx >= -words && *padding_idx < words),
                     "padding_idx ", padding_idx.value_or(0), ", needed one of ", words, " rows");

@@ -14,8 +14,9 @@
 
 namespace see::detail {
 
-/// Computes cut_p(z(w)) A, the part of an embedding that its factors and gains decide. One slot may
-/// read a set of directions in place of the inventories, which gives a directional derivative.
+/// Computes (cut_p(z(w)) + r(w)) A, an embedding before mean and LayerNorm. One slot may read a set
+/// of directions in place of the inventories, which gives a directional derivative: the sums are
+/// then those of the terms alone, without r(w).
 ///
 /// Uses this thread's workspace: at most one lives in a thread at a time.
 template <class Scalar, int Order>
@@ -23,6 +24,12 @@ class WordSums {
  public:
   static constexpr Index batch = 8;  ///< words whose units are asked for together
 
+  WordSums(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout)
+      : WordSums(parts, layout, parts.gains) {
+    with_residual_ = parts.residual != nullptr;
+  }
+
+  /// For derivatives: other gains, or directions for one slot, and no residual.
   WordSums(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
            const Array<Scalar>& gains, int direction_slot = -1,
            const std::vector<Inventory<Scalar>>* directions = nullptr)
@@ -48,28 +55,8 @@ class WordSums {
   WordSums(const WordSums&) = delete;
   WordSums& operator=(const WordSums&) = delete;
 
-  kernel::Workspace<Scalar>& work() noexcept { return work_; }
-
   /// Room for `size` numbers, this thread's until the next call.
   Scalar* near(Index size) { return kernel::detail::at_least(work_.near, size); }
-
-  /// Fills work().terms with the work().count terms of word `w`.
-  void collect(Index w) {
-    const Index rank = find(&w, 1, 0)[0];
-    if (narrow_) widen(w, rank, 0);
-    std::size_t count = 0;
-    for (const auto& sense : std::span(work_.senses[0]).first(std::size_t(rank))) {
-      const auto vectors = static_cast<std::size_t>(sense.vectors);
-      if (work_.terms.size() < count + vectors) work_.terms.resize(2 * (count + vectors));
-      kernel::Term<Scalar> term{sense.units, sense.gain};
-      for (std::size_t i = 0; i < vectors; ++i) {
-        work_.terms[count++] = term;
-        for (int j = 0; j < order_; ++j)
-          term.factors[std::size_t(j)] += layout_.dims[std::size_t(j)];
-      }
-    }
-    work_.count = static_cast<Index>(count);
-  }
 
   /// Words on their way: while a batch of them is added up, the units of the next batch are being
   /// brought near, and the index of the one behind that.
@@ -90,8 +77,8 @@ class WordSums {
     return walk;
   }
 
-  /// out = cut_p(z(w)) A + `start` for the next words w of the walk, without start where it is
-  /// null. `out` has as many rows as there are words left, or a multiple of batch.
+  /// out = (cut_p(z(w)) + r(w)) A + `start` for the next words w of the walk, without start where
+  /// it is null. `out` has as many rows as there are words left, or a multiple of batch.
   template <class Id>
   void rows(Walk<Id>& walk, const Scalar* start, RowMatrixRef<Scalar> out) {
     const Index width = parts_.shape.width(), rows = out.rows();
@@ -102,7 +89,9 @@ class WordSums {
       to = kernel::detail::at_least(work_.scratch, rows * width);
       stride = width;
     }
-    for (Index done = 0; done < rows; done += batch) {
+    const bool terms = parts_.lexicon.senses() > 0 || !with_residual_;
+    if (!terms) walk.next += rows;
+    for (Index done = 0; terms && done < rows; done += batch) {
       const Index turn = walk.next / batch % 2, size = std::min(batch, rows - done);
       walk.next += size;
       if (const Index later = walk.next + batch; later < walk.count)
@@ -119,6 +108,9 @@ class WordSums {
         sense += rank;
       }
     }
+    if (with_residual_)
+      add_residuals(walk.id + walk.next - rows,
+                    RowMatrixStride(to, rows, width, Eigen::OuterStride<>(stride)));
     if (basis.has_axes())
       kernel::product(to, width, rows, basis.axes.data(), out.cols(), width, out.cols(), start,
                       out.data(), out.outerStride());
@@ -137,12 +129,30 @@ class WordSums {
  private:
   using Ranks = std::array<Index, batch>;  // senses of each word of a batch
 
+  using RowMatrixStride = Eigen::Map<RowMatrix<Scalar>, 0, Eigen::OuterStride<>>;
+
+  /// r(w) added to the rows of `to`.
+  template <class Id>
+  void add_residuals(const Id* id, RowMatrixStride to) const {
+    constexpr Index most = 64;
+    std::array<Index, most> words;
+    for (Index first = 0; first < to.rows(); first += most) {
+      const Index count = std::min(most, to.rows() - first);
+      std::copy_n(id + first, count, words.begin());
+      const auto some = std::span<const Index>(words).first(std::size_t(count));
+      if (parts_.lexicon.senses() == 0)
+        parts_.residual->write_rows(some, RowMatrixRef<Scalar>(to.middleRows(first, count)));
+      else
+        parts_.residual->add_rows(some, RowMatrixRef<Scalar>(to.middleRows(first, count)));
+    }
+  }
+
   template <class Id>
   void ask_for_index(const Id* id, Index count) const {
     for (Index i = 0; i < count; ++i) parts_.lexicon.prefetch(static_cast<Index>(id[i]));
   }
 
-  /// Fills work().senses[turn] with the senses of `count` words, and asks for their units.
+  /// Fills work_.senses[turn] with the senses of `count` words, and asks for their units.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
     switch (order_) {
@@ -193,7 +203,7 @@ class WordSums {
     return ranks;
   }
 
-  /// Lets the senses of `w`, from work().senses[turn][first] on, point at widened copies of the
+  /// Lets the senses of `w`, from work_.senses[turn][first] on, point at widened copies of the
   /// units of narrow storage.
   void widen(Index w, Index rank, Index turn, Index first = 0) {
     const Lexicon& lexicon = parts_.lexicon;
@@ -233,6 +243,7 @@ class WordSums {
   const kernel::Layout& layout_;
   const Array<Scalar>& gains_;
   int order_;
+  bool with_residual_ = false;
   bool narrow_ = false;
   std::vector<Slot>& slots_ = slots_of_thread();
   kernel::KronSum<Scalar> sum_;

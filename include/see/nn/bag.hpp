@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "see/core/ids.hpp"
+#include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/nn/layer.hpp"
@@ -72,44 +73,40 @@ class EmbeddingBag {
   template <IdRange Ids, IdRange Offsets>
   void backward(const Ids& ids, const Offsets& offsets, ConstRowMatrixRef<Scalar> out_gradient,
                 Gradient<Scalar>& gradient, Weights weights = {},
-                std::span<Scalar> weight_gradient = {}) const {
+                std::span<Scalar> weight_gradient = {}, const Executor& run = serial()) const {
     check(ids, offsets, out_gradient.rows(), out_gradient.cols(), weights, "a gradient");
     const auto total = static_cast<Index>(std::ranges::size(ids));
     detail::require(weight_gradient.empty() || static_cast<Index>(weight_gradient.size()) == total,
                     "a weight gradient of ", weight_gradient.size(), ", needed ", total);
+    gradient.check_form(layer_.parameter_shapes());
     const std::vector<Index> count = bag_sizes(ids, offsets);
     std::fill(weight_gradient.begin(), weight_gradient.end(), Scalar(0));
-    RowMatrix<Scalar> best;
-    RowMatrix<Index> winner;
-    if (mode_ == BagMode::max) {
-      best.resize(out_gradient.rows(), out_gradient.cols());
-      winner = RowMatrix<Index>::Constant(out_gradient.rows(), out_gradient.cols(), -1);
-    }
-    if (mode_ == BagMode::max || !weight_gradient.empty())
-      for_rows(ids, offsets, [&](Index i, Index bag, const auto& row) {
-        if (!weight_gradient.empty())
-          weight_gradient[static_cast<std::size_t>(i)] = row.dot(out_gradient.row(bag));
-        if (mode_ == BagMode::max)
-          for (Index k = 0; k < row.size(); ++k)
-            if (winner(bag, k) < 0 || row[k] > best(bag, k)) {
-              winner(bag, k) = i;
-              best(bag, k) = row[k];
-            }
+    const RowMatrix<Index> winner =
+        mode_ == BagMode::max ? winners(ids, offsets, out_gradient.rows()) : RowMatrix<Index>();
+    gradient.add_ranges(run, total, [&](Index begin, Index end, Gradient<Scalar>& into) {
+      RowMatrix<Scalar> rows(std::min(block, end - begin), out_gradient.cols());
+      for_blocks(offsets, begin, end, [&](Index first, std::span<const Index> bags) {
+        const auto size = static_cast<Index>(bags.size());
+        const std::vector<Index> part = part_of(ids, first, size);
+        if (!weight_gradient.empty()) {
+          layer_.forward(std::span<const Index>(part), rows.topRows(size));
+          for (Index k = 0; k < size; ++k)
+            if (!is_padding(part[static_cast<std::size_t>(k)]))
+              weight_gradient[static_cast<std::size_t>(first + k)] =
+                  rows.row(k).dot(out_gradient.row(bags[static_cast<std::size_t>(k)]));
+        }
+        for (Index k = 0; k < size; ++k) {
+          const Index bag = bags[static_cast<std::size_t>(k)], i = first + k;
+          if (mode_ == BagMode::max)
+            rows.row(k) = (winner.row(bag).array() == i)
+                              .select(out_gradient.row(bag).array(), Scalar(0))
+                              .matrix();
+          else
+            rows.row(k) =
+                factor(weights, i, count[static_cast<std::size_t>(bag)]) * out_gradient.row(bag);
+        }
+        layer_.backward(std::span<const Index>(part), rows.topRows(size), into);
       });
-    RowMatrix<Scalar> rows(std::min(block, total), out_gradient.cols());
-    for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
-      for (std::size_t k = 0; k < bags.size(); ++k) {
-        const Index bag = bags[k], i = first + static_cast<Index>(k);
-        auto row = rows.row(static_cast<Index>(k));
-        if (mode_ == BagMode::max)
-          row = (winner.row(bag).array() == i)
-                    .select(out_gradient.row(bag).array(), Scalar(0))
-                    .matrix();
-        else
-          row = factor(weights, i, count[static_cast<std::size_t>(bag)]) * out_gradient.row(bag);
-      }
-      layer_.backward(std::span<const Index>(part(ids, first, bags.size())),
-                      rows.topRows(static_cast<Index>(bags.size())), gradient);
     });
   }
 
@@ -149,7 +146,8 @@ class EmbeddingBag {
   std::vector<Index> bag_sizes(const Ids& ids, const Offsets& offsets) const {
     std::vector<Index> count(std::ranges::size(offsets), 0);
     const auto* id = std::ranges::data(ids);
-    for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
+    const auto total = static_cast<Index>(std::ranges::size(ids));
+    for_blocks(offsets, 0, total, [&](Index first, std::span<const Index> bags) {
       for (std::size_t k = 0; k < bags.size(); ++k)
         if (!is_padding(id[first + static_cast<Index>(k)]))
           ++count[static_cast<std::size_t>(bags[k])];
@@ -162,24 +160,44 @@ class EmbeddingBag {
     return layer_.padding_idx() == std::optional(static_cast<Index>(id));
   }
 
+  /// For every entry of every bag, the id whose row attains the maximum first.
+  template <IdRange Ids, IdRange Offsets>
+  RowMatrix<Index> winners(const Ids& ids, const Offsets& offsets, Index bags) const {
+    RowMatrix<Scalar> best(bags, layer_.embedding_dim());
+    RowMatrix<Index> winner = RowMatrix<Index>::Constant(bags, best.cols(), -1);
+    for_rows(ids, offsets, [&](Index i, Index bag, const auto& row) {
+      for (Index k = 0; k < row.size(); ++k)
+        if (winner(bag, k) < 0 || row[k] > best(bag, k)) {
+          winner(bag, k) = i;
+          best(bag, k) = row[k];
+        }
+    });
+    return winner;
+  }
+
   /// `count` ids from `first` on.
   template <IdRange Ids>
-  static std::vector<Index> part(const Ids& ids, Index first, std::size_t count) {
+  static std::vector<Index> part_of(const Ids& ids, Index first, Index count) {
     const auto* id = std::ranges::data(ids) + first;
     return std::vector<Index>(id, id + count);
   }
 
-  /// Calls body(first, bags) for consecutive blocks of ids; bags[k] is the bag of id first + k.
-  template <IdRange Ids, IdRange Offsets, class Body>
-  void for_blocks(const Ids& ids, const Offsets& offsets, const Body& body) const {
-    const auto total = static_cast<Index>(std::ranges::size(ids));
-    const auto last_bag = static_cast<Index>(std::ranges::size(offsets)) - 1;
+  /// Calls body(first, bags) for consecutive blocks of ids begin to end - 1; bags[k] is the bag of
+  /// id first + k.
+  template <IdRange Offsets, class Body>
+  static void for_blocks(const Offsets& offsets, Index begin, Index end, const Body& body) {
     const auto* offset = std::ranges::data(offsets);
+    const auto* last = offset + std::ranges::size(offsets);
     Index bags[block];
-    for (Index first = 0, bag = 0; first < total; first += block) {
-      const Index rows = std::min(block, total - first);
+    // The last bag that begins at `begin` or before; bags of nothing may begin there too.
+    auto bag = static_cast<Index>(
+        std::upper_bound(offset, last, begin,
+                         [](Index id, auto from) { return std::cmp_less(id, from); }) -
+        offset - 1);
+    for (Index first = begin; first < end; first += block) {
+      const Index rows = std::min(block, end - first);
       for (Index k = 0; k < rows; ++k) {
-        while (bag < last_bag && std::cmp_less_equal(offset[bag + 1], first + k)) ++bag;
+        while (bag + 1 < last - offset && std::cmp_less_equal(offset[bag + 1], first + k)) ++bag;
         bags[k] = bag;
       }
       body(first, std::span<const Index>(bags, static_cast<std::size_t>(rows)));
@@ -191,13 +209,14 @@ class EmbeddingBag {
   void for_rows(const Ids& ids, const Offsets& offsets, const Body& body) const {
     const auto* id = std::ranges::data(ids);
     RowMatrix<Scalar> rows(block, layer_.embedding_dim());
-    for_blocks(ids, offsets, [&](Index first, std::span<const Index> bags) {
-      layer_.forward(std::span<const Index>(part(ids, first, bags.size())),
-                     rows.topRows(static_cast<Index>(bags.size())));
-      for (std::size_t k = 0; k < bags.size(); ++k) {
-        const Index i = first + static_cast<Index>(k);
-        if (!is_padding(id[i])) body(i, bags[k], rows.row(static_cast<Index>(k)));
-      }
+    const auto total = static_cast<Index>(std::ranges::size(ids));
+    for_blocks(offsets, 0, total, [&](Index first, std::span<const Index> bags) {
+      const auto size = static_cast<Index>(bags.size());
+      const std::vector<Index> part = part_of(ids, first, size);
+      layer_.forward(std::span<const Index>(part), rows.topRows(size));
+      for (Index k = 0; k < size; ++k)
+        if (!is_padding(id[first + k]))
+          body(first + k, bags[static_cast<std::size_t>(k)], rows.row(k));
     });
   }
 

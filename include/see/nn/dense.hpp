@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "see/core/array.hpp"
 #include "see/core/ids.hpp"
+#include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
@@ -92,23 +94,32 @@ class DenseEmbedding {
     return out;
   }
 
-  /// Adds row i of `out_gradient` to row ids[i] of the gradient, the padding row excepted. Throws
-  /// as forward() does.
+  /// Adds row i of `out_gradient` to row ids[i] of the gradient, the padding row excepted; the
+  /// executor's tasks share the columns, so the bits are the same for any. Throws as forward()
+  /// does.
   template <IdRange Ids>
-  void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient,
-                Gradient<Scalar>& gradient) const {
+  void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient, Gradient<Scalar>& gradient,
+                const Executor& run = serial()) const {
     detail::check_batch(ids, num_embeddings_, out_gradient.rows(), out_gradient.cols(),
                         embedding_dim_, "a gradient");
-    gradient.check_form(parameter_shapes());
+    const std::pair<Index, Index> shape(num_embeddings_, embedding_dim_);
+    gradient.check_form({&shape, 1});
     if (frozen_) return;
     const auto* id = std::ranges::data(ids);
-    for (Index i = 0; i < out_gradient.rows(); ++i) {
-      const auto row = static_cast<Index>(id[i]);
-      if (row == padding_idx_) continue;
-      gradient[0].touch(row);
-      Eigen::Map<Eigen::RowVector<Scalar, Eigen::Dynamic>>(gradient[0].at(row), embedding_dim_) +=
-          out_gradient.row(i);
-    }
+    const auto rows = static_cast<Index>(std::ranges::size(ids));
+    SparseRows<Scalar>& sums = gradient[0];
+    for (Index i = 0; i < rows; ++i)
+      if (const auto row = static_cast<Index>(id[i]); row != padding_idx_) sums.touch(row);
+    const Index grain = std::max<Index>(64, (embedding_dim_ + 7) / 8);
+    const auto add_columns = [&](std::size_t part) {
+      const Index first = static_cast<Index>(part) * grain;
+      const Index cols = std::min(grain, embedding_dim_ - first);
+      for (Index i = 0; i < rows; ++i)
+        if (const auto row = static_cast<Index>(id[i]); row != padding_idx_)
+          kernel::add_scaled(sums.at(row) + first, Scalar(1),
+                             out_gradient.data() + i * out_gradient.outerStride() + first, cols);
+    };
+    run(static_cast<std::size_t>((embedding_dim_ + grain - 1) / grain), std::ref(add_columns));
   }
 
   RowMatrix<Scalar> to_dense() const {

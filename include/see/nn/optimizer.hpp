@@ -5,6 +5,7 @@
 
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/kernel/packet_block.hpp"
 #include "see/nn/layer.hpp"
 
 /// Optimizers that change the touched rows of a sparse gradient and no others. Each keeps its state
@@ -13,32 +14,51 @@ namespace see {
 
 namespace detail {
 
-/// Calls change(number, row, values, gradient) for each touched row of each parameter of `layer`
-/// that is not frozen; values and gradient are 1 x cols arrays.
+/// Calls change(number, at, values, gradient) for pieces of each touched row of each parameter of
+/// `layer` that is not frozen; values and gradient are arrays of one compile-time size, `at` is the
+/// place of their first number in the parameter's matrix.
 template <EmbeddingLayer Layer, class Change>
-void for_touched_rows(Layer& layer, const Gradient<typename Layer::Scalar>& gradient,
-                      const Change& change) {
+void for_touched_pieces(Layer& layer, const Gradient<typename Layer::Scalar>& gradient,
+                        const Change& change) {
+  using Scalar = typename Layer::Scalar;
   for (auto& parameter : layer.parameters()) {
     const auto& part = gradient[parameter.number];
-    for (std::size_t i = 0; i < part.touched().size(); ++i)
-      change(parameter.number, part.touched()[i], parameter.values.row(part.touched()[i]).array(),
-             part.row(i).array());
+    Scalar* const values = parameter.values.data();
+    for (std::size_t i = 0; i < part.touched().size(); ++i) {
+      const Index row = part.touched()[i] * part.cols();
+      const Scalar* const g = part.row(i).data();
+      kernel::for_pieces<Scalar>(part.cols(), [&](Index k, auto n) {
+        using Piece = Eigen::Array<Scalar, n, 1>;
+        change(static_cast<std::size_t>(parameter.number), row + k,
+               Eigen::Map<Piece>(values + row + k), Eigen::Map<const Piece>(g + k));
+      });
+    }
   }
 }
 
-/// One matrix a parameter, made of zeros when first asked for.
+/// Numbers beside those of each parameter, zeros at first.
 template <class Scalar>
 class OptimizerState {
  public:
-  auto row(int number, Index row, Index cols, Index rows) {
-    const auto at = static_cast<std::size_t>(number);
-    if (matrices_.size() <= at) matrices_.resize(at + 1);
-    if (matrices_[at].size() == 0) matrices_[at] = RowMatrix<Scalar>::Zero(rows, cols);
-    return matrices_[at].row(row).array();
+  /// Makes room for the parameters of `layer` that are not frozen.
+  template <EmbeddingLayer Layer>
+  void cover(Layer& layer) {
+    for (const auto& parameter : layer.parameters()) {
+      const auto number = static_cast<std::size_t>(parameter.number);
+      if (values_.size() <= number) values_.resize(number + 1);
+      if (values_[number].empty())
+        values_[number].resize(static_cast<std::size_t>(parameter.values.size()));
+    }
+  }
+
+  /// The state beside a piece of parameter `number` that begins at `at`.
+  template <class Piece>
+  auto beside(std::size_t number, Index at, const Piece&) {
+    return Eigen::Map<typename Piece::PlainObject>(values_[number].data() + at);
   }
 
  private:
-  std::vector<RowMatrix<Scalar>> matrices_;
+  std::vector<std::vector<Scalar>> values_;
 };
 
 }  // namespace detail
@@ -53,8 +73,8 @@ class Sgd {
   template <EmbeddingLayer Layer>
   void step(Layer& layer, const Gradient<Scalar>& gradient) {
     gradient.check_form(layer.parameter_shapes());
-    detail::for_touched_rows(layer, gradient,
-                             [&](int, Index, auto values, auto g) { values -= rate_ * g; });
+    detail::for_touched_pieces(
+        layer, gradient, [&](std::size_t, Index, auto values, auto g) { values -= rate_ * g; });
   }
 
  private:
@@ -72,11 +92,13 @@ class Adagrad {
   template <EmbeddingLayer Layer>
   void step(Layer& layer, const Gradient<Scalar>& gradient) {
     gradient.check_form(layer.parameter_shapes());
-    detail::for_touched_rows(layer, gradient, [&](int number, Index row, auto values, auto g) {
-      auto squares = squares_.row(number, row, g.size(), gradient[number].rows());
-      squares += g.square();
-      values -= rate_ * g / (squares.sqrt() + epsilon_);
-    });
+    squares_.cover(layer);
+    detail::for_touched_pieces(layer, gradient,
+                               [&](std::size_t number, Index at, auto values, auto g) {
+                                 auto squares = squares_.beside(number, at, g);
+                                 squares += g.square();
+                                 values -= rate_ * g / (squares.sqrt() + epsilon_);
+                               });
   }
 
  private:
@@ -104,13 +126,15 @@ class Adam {
     const auto rate = static_cast<Scalar>(rate_ * correction2 / (1 - std::pow(beta1_, steps_)));
     const auto epsilon = static_cast<Scalar>(epsilon_ * correction2);
     const auto b1 = static_cast<Scalar>(beta1_), b2 = static_cast<Scalar>(beta2_);
-    detail::for_touched_rows(layer, gradient, [&](int number, Index row, auto values, auto g) {
-      auto mean = means_.row(number, row, g.size(), gradient[number].rows());
-      auto square = squares_.row(number, row, g.size(), gradient[number].rows());
-      mean += (1 - b1) * (g - mean);
-      square += (1 - b2) * (g.square() - square);
-      values -= rate * mean / (square.sqrt() + epsilon);
-    });
+    means_.cover(layer);
+    squares_.cover(layer);
+    detail::for_touched_pieces(
+        layer, gradient, [&](std::size_t number, Index at, auto values, auto g) {
+          auto mean = means_.beside(number, at, g), square = squares_.beside(number, at, g);
+          mean += (1 - b1) * (g - mean);
+          square += (1 - b2) * (g.square() - square);
+          values -= rate * mean / (square.sqrt() + epsilon);
+        });
   }
 
  private:

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "see/core/parallel.hpp"
+#include "see/core/types.hpp"
+#include "see/error.hpp"
+#include "see/model/scorer.hpp"
+#include "see/model/similarity.hpp"
+
+namespace see {
+
+/// The words of largest cosine with a query among all words of an entangled embedding, by scores
+/// and one number a word, without a table of rows:
+///
+///     cos(x, w) = <x, E(w)> / (|x| |E(w)|)
+///
+///     see::CosineSearch search(layer);
+///     std::vector<see::Scored<float>> near = search.nearest(word, 10);
+///
+/// Memory: sizeof(Scalar) a word, and Scorer's. Shares the layer's storage as it is when the search
+/// is made. Const members may be called from several threads at once; results are equal for any
+/// executor. Cosines are rounded to Scalar, so words that tie to within rounding may come in either
+/// order; eval/neighbors.hpp orders them in double precision, at the price of expanding every row.
+template <std::floating_point Scalar, int Order = Eigen::Dynamic>
+class CosineSearch {
+ public:
+  using Layer = EntangledEmbedding<Scalar, Order>;
+
+  /// A look-up of every row.
+  explicit CosineSearch(Layer layer, const Executor& run = serial())
+      : scorer_(std::move(layer), run), inverses_(row_norms(scorer_.layer(), run)) {
+    for (Scalar& number : inverses_) {
+      const Scalar inverse = Scalar(1) / number;
+      number = number > 0 && std::isfinite(inverse) ? inverse : Scalar(0);
+    }
+  }
+
+  const Layer& layer() const noexcept { return scorer_.layer(); }
+
+  /// For each row of `queries` (any number x embedding_dim(), of any lengths) the k words of
+  /// largest cosine (all where there are fewer), nearest first, of equal cosines the smaller number
+  /// first. A row or query that is zero or not finite has cosine 0 with everything. Throws where
+  /// the queries have another width or k < 0.
+  std::vector<std::vector<Scored<Scalar>>> nearest(ConstRowMatrixRef<Scalar> queries, Index k,
+                                                   const Executor& run = serial()) const {
+    RowMatrix<Scalar> unit = queries;
+    for (Index i = 0; i < unit.rows(); ++i) {
+      const Scalar norm = unit.row(i).stableNorm();
+      if (norm > 0 && std::isfinite(norm))
+        unit.row(i) /= norm;
+      else
+        unit.row(i).setZero();
+    }
+    auto result = scorer_.top_k(unit, k, run, [&](Index word, auto scores) {
+      scores.rowwise() *= Eigen::Map<const Eigen::Array<Scalar, 1, Eigen::Dynamic>>(
+          inverses_.data() + word, scores.cols());
+    });
+    for (auto& words : result)
+      for (Scored<Scalar>& each : words) each.score = std::clamp<Scalar>(each.score, -1, 1);
+    return result;
+  }
+
+  /// The k words nearest to `word`, itself left out. Throws where it is no row or k < 0.
+  std::vector<Scored<Scalar>> nearest(Index word, Index k, const Executor& run = serial()) const {
+    detail::require(k >= 0, "the nearest ", k, " words, needed 0 or more");
+    std::vector<Scored<Scalar>> words = nearest(RowMatrix<Scalar>(layer()(word)), k + 1, run)[0];
+    std::erase_if(words, [&](const Scored<Scalar>& each) { return each.word == word; });
+    words.resize(std::min(words.size(), static_cast<std::size_t>(k)));
+    return words;
+  }
+
+ private:
+  Scorer<Scalar, Order> scorer_;
+  std::vector<Scalar> inverses_;  // 1 / |E(w)|, 0 where the row is zero
+};
+
+}  // namespace see
