@@ -138,8 +138,8 @@ Source stores(bool past_caches) {
 
 /// A layer as a source. It takes the executor of the layer's own look-up where there is one.
 template <class Layer>
-Source entangled(see::EmbeddingParts<float> parts) {
-  const auto layer = std::make_shared<const Layer>(std::move(parts));
+Source entangled(see::EmbeddingParts<float> parts, see::Storage storage = see::Storage::native) {
+  const auto layer = std::make_shared<const Layer>(Layer(std::move(parts)).stored_as(storage));
   const see::Shape& shape = layer->shape();
   const see::Lexicon& lexicon = layer->lexicon();
   const double terms = static_cast<double>(lexicon.senses() * layer->inventory().rank()) /
@@ -217,6 +217,11 @@ void register_all() {
     add("d512/seven_senses_m1" + of,
         kept([=] { return entangled<Order3>(seven_senses_m1(units)); }), {1, 2});
   }
+  const std::pair<const char*, see::Storage> storages[] = {
+      {"_f16", see::Storage::f16}, {"_bf16", see::Storage::bf16}, {"_i8", see::Storage::i8}};
+  for (const auto& [name, storage] : storages)
+    add(std::string("d512/one_sense_m7_2000_units") + name,
+        kept([storage = storage] { return entangled<Order3>(one_sense_m7(2000), storage); }), {1});
   add("d512/one_sense_m7_any_order", kept([] { return entangled<AnyOrder>(one_sense_m7(2000)); }),
       {1});
   for (const auto& [name, rows] : tables) {

@@ -18,6 +18,9 @@ have() {
     libcli11-dev) have_header CLI/CLI.hpp ;;
     nlohmann-json3-dev) have_header nlohmann/json.hpp ;;
     libbenchmark-dev) have_header benchmark/benchmark.h ;;
+    libhunspell-dev) have_header hunspell/hunspell.hxx ;;
+    libfaiss-dev) have_header faiss/Index.h ;;
+    libtorch-dev) have_header torch/csrc/api/include/torch/torch.h || have_header torch/torch.h ;;
     *) command -v "$1" ;;
   esac >/dev/null
 }

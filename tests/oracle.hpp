@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "see/model/embedding.hpp"
@@ -40,6 +42,11 @@ see::Vector<Scalar> row(const see::EmbeddingParts<Scalar>& parts, see::Index w) 
     }
   }
   if (!parts.word_scale.empty()) z *= parts.word_scale(w);
+  if (parts.residual) {
+    see::Vector<Scalar> residual(shape.width());
+    parts.residual->write_row(w, residual.data());
+    z.head(shape.width()) += residual;
+  }
   see::Vector<Scalar> y = see::Vector<Scalar>::Zero(d);
   for (Index k = 0; k < d; ++k) {
     if (parts.basis.has_axes())
@@ -69,6 +76,54 @@ see::Array<Scalar> normal(see::Index size, see::Random& random) {
   return see::Array<Scalar>(std::move(values));
 }
 
+/// A residual of random codes in three classes: of rates 0 to 3, of fewer bits than a window, and
+/// of means alone.
+inline see::ResidualParts random_residual(see::Index rows, see::Index dim, see::Random& random) {
+  using see::Index;
+  see::ResidualParts parts;
+  parts.rows = rows;
+  parts.dim = dim;
+  parts.classes = 3;
+  parts.window_bits = 9;
+  parts.sigma_scale = 0.8F;
+  parts.mean_scales = {0.004F, 0.002F, 0.006F};
+  const auto cells = static_cast<std::size_t>(3 * dim);
+  std::vector<std::uint8_t> rates(cells, 0), sigmas(cells, 0), codes;
+  std::vector<std::int8_t> means;
+  for (std::size_t i = 0; i < cells; ++i)
+    means.push_back(std::int8_t(int(random.below(255)) - 127));
+  std::uint64_t bits[3] = {0, 0, 0};
+  const auto code = [&](std::size_t c, Index t, std::uint8_t rate) {
+    rates[c * std::size_t(dim) + std::size_t(t)] = rate;
+    sigmas[c * std::size_t(dim) + std::size_t(t)] = std::uint8_t(255 - random.below(60));
+    bits[c] += rate;
+  };
+  int sharing = see::kernel::trellis_columns;
+  for (Index t = 0; t < dim; ++t) {
+    if (t > 0 && random.below(6) == 0) continue;
+    const bool alone = sharing == see::kernel::trellis_columns;
+    const auto rate = std::uint8_t(alone ? 1 + random.below(3) : random.below(4));
+    sharing = rate > 0 ? 1 : sharing + 1;
+    code(0, t, rate);
+  }
+  code(1, dim / 2, 4);
+  std::vector<unsigned> classes;
+  std::uint64_t total = 0;
+  for (Index w = 0; w < rows; ++w) {
+    classes.push_back(unsigned(random.below(3)));
+    total += bits[classes.back()];
+  }
+  codes.resize(see::packed_bytes(total));
+  for (std::size_t i = 0; i < (total + 7) / 8; ++i) codes[i] = std::uint8_t(random.below(256));
+  if (total % 8 > 0) codes[total / 8] &= std::uint8_t((1 << total % 8) - 1);
+  parts.row_classes = see::PackedArray(std::span<const unsigned>(classes), 2);
+  parts.rates = see::PackedArray(std::span<const std::uint8_t>(rates), 4);
+  parts.sigmas = std::move(sigmas);
+  parts.means = std::move(means);
+  parts.codes = std::move(codes);
+  return parts;
+}
+
 /// What a random embedding shall have.
 struct Setup {
   std::vector<see::Index> dims{4, 4};
@@ -80,7 +135,7 @@ struct Setup {
   bool shared = true;      ///< one inventory for equal slots; else one for each slot and sense
   bool uniform = false;    ///< all words have `rank` senses
   see::GainScope gains = see::GainScope::none;
-  bool word_scale = false, mean = false, axes = false, layer_norm = false;
+  bool word_scale = false, mean = false, axes = false, layer_norm = false, residual = false;
   std::uint64_t seed = 1;
 };
 
@@ -135,6 +190,9 @@ see::EmbeddingParts<Scalar> random_parts(const Setup& setup) {
   if (setup.mean) parts.basis.mean = normal<Scalar>(d, random);
   if (setup.layer_norm)
     parts.layer_norm = see::LayerNorm<Scalar>{normal<Scalar>(d, random), normal<Scalar>(d, random)};
+  if (setup.residual)
+    parts.residual = std::make_shared<const see::Residual>(
+        random_residual(setup.words, parts.shape.width(), random));
   return parts;
 }
 
@@ -171,6 +229,34 @@ inline std::vector<Setup> setups() {
       {.dims = {2, 2, 3, 2, 2}, .rank = 2, .gains = GainScope::sense},
       {.dims = {1, 1, 1}, .rank = 2, .gains = GainScope::sense},
       {.dims = {33, 17}, .words = 70, .units = 40, .rank = 5, .vectors = 1},
+      {.dims = {4, 4}, .rank = 0, .residual = true},
+      {.dims = {3, 5},
+       .width = 13,
+       .rank = 0,
+       .mean = true,
+       .axes = true,
+       .layer_norm = true,
+       .residual = true},
+      {.dims = {7},
+       .width = 5,
+       .rank = 3,
+       .vectors = 2,
+       .gains = GainScope::sense,
+       .residual = true},
+      {.dims = {3, 6},
+       .width = 17,
+       .rank = 3,
+       .gains = GainScope::term,
+       .word_scale = true,
+       .mean = true,
+       .axes = true,
+       .residual = true},
+      {.dims = {2, 3, 4},
+       .width = 21,
+       .rank = 2,
+       .shared = false,
+       .layer_norm = true,
+       .residual = true},
   };
 }
 

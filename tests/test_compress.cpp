@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -32,22 +34,24 @@ Table clustered(Index rows, Index dim) {
 TEST_CASE("a compressed model keeps to its bytes and its own report", "[compress]") {
   const Table table = clustered(400, 20);
   TempDir dir;
-  for (const double ratio : {2.0, 4.0, 8.0, 16.0}) {
-    INFO("ratio " << ratio);
-    const auto model = see::compress(table, {.ratio = ratio});
-    const auto path = dir / "m";
-    see::save_model(path, model, see::compressed_precision);
-    const auto file = see::SafetensorsFile::open(path);
-    const auto bytes = see::model_bytes(file);
-    CHECK(4.0 * 400 * 20 / double(bytes.total) >= ratio);
-    const auto back = see::load_model(file);
-    const auto fidelity = see::fidelity(see::TableRows(table), back.embedding, see::serial());
-    CHECK(std::stod(back.fit.at("relative_error")) == Approx(fidelity.relative_error).margin(2e-6));
-    CHECK(std::stod(back.fit.at("mean_cosine")) == Approx(fidelity.mean_cosine).margin(2e-6));
-    CHECK(back.fit.at("method") == "induced");
-    CHECK(fidelity.relative_error < 1);
-    CHECK(back.words[399] == "w399");
-  }
+  for (const std::string method : {"auto", "induced", "trellis"})
+    for (const double ratio : {2.0, 4.0, 8.0}) {
+      INFO(method << ", ratio " << ratio);
+      const auto model = see::compress(table, {.ratio = ratio, .method = method});
+      const auto path = dir / "m";
+      see::save_model(path, model, see::compressed_precision);
+      const auto file = see::SafetensorsFile::open(path);
+      const auto bytes = see::model_bytes(file);
+      CHECK(4.0 * 400 * 20 / double(bytes.total) >= ratio);
+      const auto back = see::load_model(file);
+      const auto fidelity = see::fidelity(see::TableRows(table), back.embedding, see::serial());
+      CHECK(std::stod(back.fit.at("relative_error")) ==
+            Approx(fidelity.relative_error).margin(2e-6));
+      CHECK(std::stod(back.fit.at("mean_cosine")) == Approx(fidelity.mean_cosine).margin(2e-6));
+      CHECK((method == "auto" || back.fit.at("method") == method));
+      CHECK(fidelity.relative_error < 1);
+      CHECK(back.words[399] == "w399");
+    }
 }
 
 TEST_CASE("what fits one size is named where another cannot be reached", "[compress]") {
@@ -66,7 +70,7 @@ TEST_CASE("words of more energy get more terms where rows differ", "[compress]")
   std::vector<float> values(equal.values().begin(), equal.values().end());
   for (std::size_t i = 0; i < values.size(); ++i) values[i] *= (i / 16) % 3 == 0 ? 4.0F : 0.5F;
   const Table table(equal.words(), see::Array<float>(std::move(values)), 600, 16);
-  const auto model = see::compress(table, {.ratio = 5});
+  const auto model = see::compress(table, {.ratio = 5, .method = "induced"});
   const see::Lexicon& lexicon = model.embedding.lexicon();
   REQUIRE_FALSE(lexicon.is_uniform());
   double large = 0, small = 0;
@@ -76,31 +80,63 @@ TEST_CASE("words of more energy get more terms where rows differ", "[compress]")
   CHECK(4.0 * 600 * 16 / double(see::model_bytes(model, see::compressed_precision).total) >= 5);
 }
 
+TEST_CASE("auto is the better of the methods where both are poor", "[compress]") {
+  const Table table = clustered(2000, 16);
+  const auto error = [&](const std::string& method) {
+    const auto model = see::compress(table, {.ratio = 30, .method = method});
+    return std::stod(model.fit.at("relative_error"));
+  };
+  const double terms = error("induced"), residual = error("trellis");
+  CHECK(error("auto") <= std::min(residual, std::max(terms, 0.5)) + 1e-6);
+}
+
+TEST_CASE("the trellis coder keeps directions of short rows where asked to", "[compress]") {
+  const Table equal = clustered(1500, 16);
+  std::vector<float> values(equal.values().begin(), equal.values().end());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= (i / 16) % 3 == 0 ? 3.0F : 0.3F;
+  const Table table({}, see::Array<float>(std::move(values)), 1500, 16);
+  const auto at = [&](double direction) {
+    const auto fit =
+        see::compress(table, {.ratio = 14, .method = "trellis", .direction = direction}).fit;
+    return std::pair(std::stod(fit.at("relative_error")), std::stod(fit.at("mean_cosine")));
+  };
+  CHECK(at(0).first < at(1).first);
+  CHECK(at(0).second < at(1).second);
+}
+
 TEST_CASE("the unit of a table does not matter", "[compress]") {
   const Table table = clustered(200, 8);
+  const std::string method = GENERATE("trellis", "induced");
   const auto error_at = [&](float factor) {
     std::vector<float> values(table.values().begin(), table.values().end());
     for (float& value : values) value *= factor;
     const Table scaled({}, see::Array<float>(std::move(values)), 200, 8);
-    return std::stod(see::compress(scaled, {.ratio = 3}).fit.at("relative_error"));
+    return std::stod(
+        see::compress(scaled, {.ratio = 3, .method = method}).fit.at("relative_error"));
   };
   CHECK(error_at(1e12F) == Approx(error_at(1)).epsilon(0.2));
   CHECK(error_at(1e-12F) == Approx(error_at(1)).epsilon(0.2));
-  CHECK_THROWS_AS(error_at(1e20F), see::Error);
+  if (method == "induced") CHECK_THROWS_AS(error_at(1e20F), see::Error);
 }
 
 TEST_CASE("equal seeds give equal models, whatever the threads", "[compress]") {
   const Table table = clustered(300, 12);
-  const auto one = see::compress(table, {.ratio = 6, .run = see::serial()});
-  const auto two = see::compress(table, {.ratio = 6, .run = see::threads(3)});
+  const std::string method = GENERATE("trellis", "induced");
+  const auto one = see::compress(table, {.ratio = 6, .method = method, .run = see::serial()});
+  const auto two = see::compress(table, {.ratio = 6, .method = method, .run = see::threads(3)});
   CHECK(one.embedding.to_dense() == two.embedding.to_dense());
 }
 
 TEST_CASE("a cancelled compression is whole and says so", "[compress]") {
-  const auto model = see::compress(
-      clustered(300, 12), {.ratio = 6, .progress = [](const see::Progress&) { return false; }});
+  see::CompressOptions options;
+  options.ratio = 6;
+  options.method = "induced";
+  options.progress = [](const see::Progress&) { return false; };
+  const auto model = see::compress(clustered(300, 12), options);
   CHECK(model.fit.at("status") == "cancelled");
   CHECK(model.embedding.to_dense().allFinite());
+  options.method = "trellis";
+  CHECK(says<see::Error>("cancelled", [&] { see::compress(clustered(300, 12), options); }));
 }
 
 TEST_CASE("a layer starts from a dense table, and trains on", "[compress]") {
@@ -130,6 +166,9 @@ TEST_CASE("compressions that make no sense are refused", "[compress]") {
   CHECK_THROWS_AS(see::compress(table, {.ratio = std::nan("")}), see::Error);
   CHECK_THROWS_AS(see::compress(table, {.ratio = 2, .method = "magic"}), see::Error);
   CHECK_THROWS_AS(see::compress(Table(), {.ratio = 2}), see::Error);
+  CHECK_THROWS_AS(see::compress(table, {.ratio = 2, .direction = 2}), see::Error);
+  CHECK(says<see::Error>("the smallest takes",
+                         [&] { see::compress(table, {.bytes = 900, .method = "trellis"}); }));
   Table bad(see::Vocabulary(), {1, std::numeric_limits<float>::infinity()}, 1, 2);
   CHECK_THROWS_AS(see::compress(bad, {.bytes = 100000}), see::Error);
 }

@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "oracle.hpp"
+#include "see/compress/fit.hpp"
 #include "see/kernel/widen.hpp"
 #include "see/model/embedding.hpp"
 #include "temp_dir.hpp"
@@ -127,6 +128,16 @@ TEST_CASE("what is trained becomes native, and the original stays narrow", "[sto
   CHECK(trained.inventory().storage() == Storage::native);
   CHECK(stored.inventory().storage() == Storage::i8);
   CHECK(trained.forward(all_ids(trained.num_embeddings())) == rows);
+}
+
+TEST_CASE("a narrow layer can be fitted, and is native then", "[storage]") {
+  oracle::Setup setup;
+  setup.uniform = true;
+  const EntangledEmbedding<float> layer(oracle::random_parts<float>(setup));
+  auto stored = layer.stored_as(Storage::i8);
+  const auto report = see::fit(stored, layer.to_dense());
+  CHECK(stored.inventory().storage() == Storage::native);
+  CHECK(report.relative_error < 1e-3);
 }
 
 TEST_CASE("storage that does not fit is refused", "[storage]") {

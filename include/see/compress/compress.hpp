@@ -27,7 +27,8 @@ namespace see {
 ///
 /// Methods: `trellis` codes rows as a residual without terms, entry by entry, and is the more exact
 /// wherever its classes find room; `induced` learns sememes, so that the model can be trained and
-/// scored by its factors; `auto` is trellis, or induced where the bytes do not suffice for that.
+/// scored by its factors; `auto` is trellis, and where that leaves more than half of the energy or
+/// has no room, the better of both.
 struct CompressOptions {
   std::optional<double> ratio = {};         ///< 4 * rows * dim / bytes is to be at least this
   std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes
@@ -80,7 +81,6 @@ inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t 
 /// the message names the smallest that can. Where progress returns false, method induced goes on to
 /// a rough end with the status "cancelled" among the notes, and trellis throws.
 inline Model<float> compress(const Table& table, const CompressOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
   const auto methods = compress_methods();
   detail::require(options.method == "auto" || std::ranges::count(methods, options.method) == 1,
                   "method \"", options.method, "\", needed auto, induced or trellis");
@@ -89,23 +89,30 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
   detail::require(table.rows() > 0 && table.dim() > 0, "compressing a table of ", table.rows(),
                   " x ", table.dim(), ", needed at least one row and column");
   const std::uint64_t budget = detail::byte_budget(table, options);
-  std::string method = options.method;
-  if (method == "auto")
-    method = budget >= detail::least_trellis_bytes(table) ? "trellis" : "induced";
-  FitStatus status{};
-  Model<float> model{
-      EntangledEmbedding<float>(detail::compressed_parts(table, budget, method, options, status)),
-      table.words(),
-      {}};
-  const Fidelity fidelity = see::fidelity(TableRows(table), model.embedding, options.run);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  model.fit = {{"method", method},
-               {"seed", std::to_string(options.seed)},
-               {"status", std::string(to_string(status))},
-               {"relative_error", detail::fixed(fidelity.relative_error, 6)},
-               {"mean_cosine", detail::fixed(fidelity.mean_cosine, 6)},
-               {"seconds", detail::fixed(seconds.count(), 1)}};
-  return model;
+  const auto made = [&](const std::string& method) {
+    const auto start = std::chrono::steady_clock::now();
+    FitStatus status{};
+    Model<float> model{
+        EntangledEmbedding<float>(detail::compressed_parts(table, budget, method, options, status)),
+        table.words(),
+        {}};
+    const Fidelity fidelity = see::fidelity(TableRows(table), model.embedding, options.run);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    model.fit = {{"method", method},
+                 {"seed", std::to_string(options.seed)},
+                 {"status", std::string(to_string(status))},
+                 {"relative_error", detail::fixed(fidelity.relative_error, 6)},
+                 {"mean_cosine", detail::fixed(fidelity.mean_cosine, 6)},
+                 {"seconds", detail::fixed(seconds.count(), 1)}};
+    return std::pair(std::move(model), fidelity.relative_error);
+  };
+  if (options.method != "auto") return made(options.method).first;
+  if (budget < detail::least_trellis_bytes(table)) return made("induced").first;
+  auto [model, error] = made("trellis");
+  constexpr double hard = 0.5;  // from here on terms may do better
+  if (error <= hard) return std::move(model);
+  auto [other, other_error] = made("induced");
+  return other_error < error ? std::move(other) : std::move(model);
 }
 
 /// A trainable layer that starts from a dense table, compressed; method auto is induced here, since

@@ -239,6 +239,7 @@ FitReport fit(EntangledEmbedding<Scalar, Order>& embedding, ConstRowMatrixRef<fl
       embedding.num_embeddings(), " x ", embedding.embedding_dim());
   detail::require(!embedding.parts().layer_norm, "fitting an embedding with a LayerNorm");
   detail::require(table.allFinite(), "fitting to a table with a number that is not finite");
+  embedding = embedding.stored_as(Storage::native);
   using Flat = Vector<Scalar>;
   double energy = table.template cast<double>().squaredNorm();
   if (embedding.padding_idx())

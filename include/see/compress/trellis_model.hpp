@@ -22,8 +22,8 @@
 namespace see::detail {
 
 /// An embedding of `rows` words without senses; its two inventories hold one unit each.
-inline EmbeddingParts<float> parts_without_terms(Index rows, const PrincipalBasis& basis) {
-  const Index dim = basis.mean.size();
+inline EmbeddingParts<float> parts_without_terms(Index rows, Index dim,
+                                                 const PrincipalBasis& basis) {
   EmbeddingParts<float> parts;
   parts.shape = Shape::balanced(dim, 2);
   for (int j = 0; j < 2; ++j) parts.inventories.emplace_back(1, 1, parts.shape.factor_dim(j));
@@ -54,7 +54,8 @@ inline std::uint64_t trellis_side_bytes(const Table& table, bool axes) {
   blank.sigmas = Array<std::uint8_t>(cells);
   blank.means = Array<std::int8_t>(cells);
   blank.mean_scales = {0.0F};
-  Model<float> model{EntangledEmbedding<float>(parts_without_terms(table.rows(), basis))};
+  Model<float> model{
+      EntangledEmbedding<float>(parts_without_terms(table.rows(), table.dim(), basis))};
   EmbeddingParts<float> parts = model.embedding.parts();
   const auto residual = std::make_shared<const Residual>(std::move(blank));
   parts.residual = residual;
@@ -85,15 +86,15 @@ inline std::vector<float> direction_weights(ConstRowMatrixRef<float> table, doub
   return weights;
 }
 
-/// The rows about their mean, in the coordinates of the axes if there are any.
+/// The rows about the mean, in the coordinates of the axes, of what of these there is.
 inline RowMatrix<float> coordinates(ConstRowMatrixRef<float> table, const PrincipalBasis& basis,
                                     const Executor& run) {
   RowMatrix<float> result(table.rows(), table.cols());
   for_ranges(run, static_cast<std::size_t>(table.rows()), 4096,
              [&](std::size_t first, std::size_t last) {
                const auto at = static_cast<Index>(first), count = static_cast<Index>(last - first);
-               const RowMatrix<float> centred =
-                   table.middleRows(at, count).rowwise() - basis.mean.transpose();
+               RowMatrix<float> centred = table.middleRows(at, count);
+               if (basis.mean.size() > 0) centred.rowwise() -= basis.mean.transpose();
                if (basis.axes.size() == 0)
                  result.middleRows(at, count) = centred;
                else
@@ -121,8 +122,9 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
   const std::uint64_t side[2] = {trellis_side_bytes(table, false), trellis_side_bytes(table, true)};
   const bool room = budget > 2 * side[1] && table.dim() <= 4096;
   const Moments moments = see::moments(matrix, room, run);
+  const bool storable = moments.mean.cwiseAbs().maxCoeff() < double{largest_half};
   const auto fitted = [&](bool axes, int window_bits) {
-    const PrincipalBasis basis = fit_basis(moments, true, axes, table.dim());
+    const PrincipalBasis basis = fit_basis(moments, storable, axes, table.dim());
     ResidualFit fit =
         fit_residual(coordinates(matrix, basis, run), budget - side[axes],
                      {.weights = weights,
@@ -136,7 +138,7 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
   if (room && side[1] - side[0] > budget / 200)
     axes = fitted(true, quick).second.error < fitted(false, quick).second.error;
   auto [basis, fit] = fitted(axes, 0);
-  EmbeddingParts<float> parts = parts_without_terms(table.rows(), basis);
+  EmbeddingParts<float> parts = parts_without_terms(table.rows(), table.dim(), basis);
   parts.residual = std::make_shared<const Residual>(std::move(fit.residual));
   return parts;
 }

@@ -16,15 +16,15 @@ template <class P, class Scalar>
 inline void stream_packet(Scalar* to, const P& packet) {
   store(to, packet);
 }
-#if defined(__SSE2__)
+#if defined(EIGEN_VECTORIZE_SSE2)
 inline void stream_packet(float* to, const __m128& packet) { _mm_stream_ps(to, packet); }
 inline void stream_packet(double* to, const __m128d& packet) { _mm_stream_pd(to, packet); }
 #endif
-#if defined(__AVX__)
+#if defined(EIGEN_VECTORIZE_AVX)
 inline void stream_packet(float* to, const __m256& packet) { _mm256_stream_ps(to, packet); }
 inline void stream_packet(double* to, const __m256d& packet) { _mm256_stream_pd(to, packet); }
 #endif
-#if defined(__AVX512F__)
+#if defined(EIGEN_VECTORIZE_AVX512)
 inline void stream_packet(float* to, const __m512& packet) { _mm512_stream_ps(to, packet); }
 inline void stream_packet(double* to, const __m512d& packet) { _mm512_stream_pd(to, packet); }
 #endif
@@ -45,7 +45,7 @@ inline void stream(const Scalar* from, Index n, Scalar* to) {
 }
 
 inline void finish_streaming() {
-#if defined(__SSE2__)
+#if defined(EIGEN_VECTORIZE_SSE2)
   _mm_sfence();
 #endif
 }
