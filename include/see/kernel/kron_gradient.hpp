@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "see/core/types.hpp"
 #include "see/kernel/kron.hpp"
+#include "see/kernel/kron_sum.hpp"
+#include "see/kernel/outer_sum.hpp"
 #include "see/kernel/packet_block.hpp"
 
 namespace see::kernel {
@@ -26,82 +30,77 @@ struct SenseGradient {
 /// Memory that kron_sum_gradient reuses from row to row; grows, never shrinks.
 template <class Scalar>
 struct GradientWorkspace {
-  std::vector<Scalar> prefixes, suffixes, to_prefixes, to_suffixes, gradient, scratch;
+  Buffer<Scalar> prefixes, suffixes, to_prefixes, to_suffixes, gradient, scratch;
   std::vector<const Scalar*> prefix_of, suffix_of;
 };
 
 namespace detail {
 
-/// out[t][0 .. Packets * lanes) = sum_{a < rows} left[t][a] * matrix[a][...] for t < Terms.
-template <int Terms, int Packets, class Scalar>
-inline void weighted_rows_tile(const Scalar* const* left, const Scalar* matrix, Index rows,
-                               Index stride, Scalar* out) {
-  Packet<Scalar> sum[Terms][Packets];
-  for (int t = 0; t < Terms; ++t)
-    for (int k = 0; k < Packets; ++k) sum[t][k] = broadcast(Scalar(0));
-  for (Index a = 0; a < rows; ++a) {
-    Packet<Scalar> row[Packets];
-    for (int k = 0; k < Packets; ++k) row[k] = load(matrix + a * stride + k * lanes<Scalar>);
-    for (int t = 0; t < Terms; ++t) {
-      const Packet<Scalar> weight = broadcast(left[t][a]);
-      for (int k = 0; k < Packets; ++k) sum[t][k] = multiply_add(weight, row[k], sum[t][k]);
-    }
+template <class Scalar, int... I, int... K>
+EIGEN_ALWAYS_INLINE void weighted_rows_tile(std::integer_sequence<int, I...>,
+                                            std::integer_sequence<int, K...>,
+                                            const Scalar* const* left, const Scalar* matrix,
+                                            Index rows, Index stride, Scalar* out) {
+  constexpr int packets = sizeof...(K);
+  Packet<Scalar> sum[] = {(static_cast<void>(I), broadcast(Scalar(0)))...};
+  for (Index a = 0; a < rows; ++a, matrix += stride) {
+    const Packet<Scalar> row[] = {load(matrix + K * lanes<Scalar>)...};
+    ((sum[I] = multiply_add(broadcast(left[I / packets][a]), row[I % packets], sum[I])), ...);
   }
-  for (int t = 0; t < Terms; ++t)
-    for (int k = 0; k < Packets; ++k) store(out + t * stride + k * lanes<Scalar>, sum[t][k]);
+  (store(out + I / packets * stride + I % packets * lanes<Scalar>, sum[I]), ...);
 }
 
+/// out[t] = sum_{a < rows} left[t][a] * matrix[a] for t < Terms, for rows of `stride` numbers.
 template <int Terms, class Scalar>
-inline void weighted_rows(const Scalar* const* left, const Scalar* matrix, Index rows, Index stride,
-                          Scalar* out) {
-  constexpr int packets = Terms * 4 * sizeof(Scalar) * lanes<Scalar> >= 1024 ? 4 : 2;
+EIGEN_ALWAYS_INLINE void weighted_rows(const Scalar* const* left, const Scalar* matrix, Index rows,
+                                       Index stride, Scalar* out) {
+  constexpr int packets = registers<Scalar> >= 32 ? 4 : 2;
   Index k = 0;
   for (; k + packets * lanes<Scalar> <= stride; k += packets * lanes<Scalar>)
-    weighted_rows_tile<Terms, packets>(left, matrix + k, rows, stride, out + k);
+    weighted_rows_tile(Numbers<Terms * packets>(), Numbers<packets>(), left, matrix + k, rows,
+                       stride, out + k);
   for (; k < stride; k += lanes<Scalar>)
-    weighted_rows_tile<Terms, 1>(left, matrix + k, rows, stride, out + k);
+    weighted_rows_tile(Numbers<Terms>(), Numbers<1>(), left, matrix + k, rows, stride, out + k);
 }
 
-/// out[t * rows + a] = <matrix[a], right[t]> for t < Terms and Rows rows, over `stride` numbers.
-template <int Terms, int Rows, class Scalar>
-inline void dots_tile(const Scalar* const* right, const Scalar* matrix, Index rows, Index stride,
-                      Scalar* out) {
-  constexpr int count = Terms * Rows, group = std::min<int>(count, lanes<Scalar>);
-  Packet<Scalar> sum[count];
-  for (int i = 0; i < count; ++i) sum[i] = broadcast(Scalar(0));
+template <int Rows, class Scalar, int... I, int... T>
+EIGEN_ALWAYS_INLINE void dots_tile(std::integer_sequence<int, I...>,
+                                   std::integer_sequence<int, T...>, const Scalar* const* right,
+                                   const Scalar* matrix, Index rows, Index stride, Scalar* out) {
+  constexpr int count = sizeof...(I), group = std::min<int>(count, lanes<Scalar>);
+  Packet<Scalar> sum[] = {(static_cast<void>(I), broadcast(Scalar(0)))...};
   for (Index k = 0; k < stride; k += lanes<Scalar>) {
-    Packet<Scalar> number[Terms];
-    for (int t = 0; t < Terms; ++t) number[t] = load(right[t] + k);
-    for (int a = 0; a < Rows; ++a) {
-      const Packet<Scalar> row = load(matrix + a * stride + k);
-      for (int t = 0; t < Terms; ++t)
-        sum[t * Rows + a] = multiply_add(row, number[t], sum[t * Rows + a]);
-    }
+    const Packet<Scalar> number[] = {load(right[T] + k)...};
+    ((sum[I] = multiply_add(load(matrix + I % Rows * stride + k), number[I / Rows], sum[I])), ...);
+  }
+  if (sizeof...(T) == 1 || rows == Rows) {
+    for (int i = 0; i < count; i += group) store(out + i, sum_each<group>(sum + i));
+    return;
   }
   Scalar sums[count + lanes<Scalar>];
   for (int i = 0; i < count; i += group) store(sums + i, sum_each<group>(sum + i));
-  for (int t = 0; t < Terms; ++t) std::copy_n(sums + t * Rows, Rows, out + t * rows);
+  (std::copy_n(sums + T * Rows, Rows, out + T * rows), ...);
 }
 
-template <int Terms, class Scalar>
-inline void dots(const Scalar* const* right, const Scalar* matrix, Index rows, Index stride,
-                 Scalar* out) {
-  Index a = 0;
-  for (; a + 4 <= rows; a += 4)
-    dots_tile<Terms, 4>(right, matrix + a * stride, rows, stride, out + a);
-  for (; a < rows; ++a) dots_tile<Terms, 1>(right, matrix + a * stride, rows, stride, out + a);
+/// out[t * rows + a] = <matrix[a], right[t]> for t < Terms, over `stride` numbers. Whole registers
+/// are written, in the order of the address.
+template <int Terms, int Rows, class Scalar>
+EIGEN_ALWAYS_INLINE void dots(const Scalar* const* right, const Scalar* matrix, Index rows,
+                              Index stride, Scalar* out, Index first = 0) {
+  Index a = first;
+  for (; a + Rows <= rows; a += Rows)
+    dots_tile<Rows>(Numbers<Terms * Rows>(), Numbers<Terms>(), right, matrix + a * stride, rows,
+                    stride, out + a);
+  if constexpr (Rows > 1)
+    if (a < rows) dots<Terms, Rows / 2>(right, matrix, rows, stride, out, a);
 }
 
-/// Calls body(t, std::integral_constant<int, n>) for tiles of n terms.
-template <class Scalar, class Body>
-inline void for_terms(Index terms, const Body& body) {
-  Index t = 0;
-  for (; t + 4 <= terms; t += 4) body(t, std::integral_constant<int, 4>());
-  if (t + 2 <= terms) {
-    body(t, std::integral_constant<int, 2>());
-    t += 2;
-  }
-  if (t < terms) body(t, std::integral_constant<int, 1>());
+/// Calls body(t, std::integral_constant<int, n>) for tiles of Most terms and one of the rest.
+template <int Most, class Body>
+EIGEN_ALWAYS_INLINE void for_terms(Index terms, const Body& body, Index t = 0) {
+  for (; t + Most <= terms; t += Most) body(t, std::integral_constant<int, Most>());
+  if constexpr (Most > 1)
+    if (t < terms) for_terms<Most - 1>(terms, body, t);
 }
 
 /// out = left (x) right for a left of `rows` numbers and a right of n, with registers of type P; up
@@ -128,10 +127,16 @@ inline void pair_product(const Scalar* left, Index rows, const Scalar* right, In
 }
 
 /// The product of `count` factors, each vector i of its unit, of `length` numbers behind which up
-/// to lanes - 1 more are written.
-template <class Scalar>
-inline void vector_product(const Scalar* const* factors, const Index* dims, int count, Index i,
-                           Index length, Scalar* out, Scalar* scratch) {
+/// to lanes - 1 more are written. `Known` is their dimension where it is known when compiling.
+template <int Known, class Scalar>
+EIGEN_ALWAYS_INLINE void vector_product(const Scalar* const* factors, const Index* dims, int count,
+                                        Index i, Index length, Scalar* out, Scalar* scratch) {
+  if constexpr (reads_exactly<Known, Scalar>) {
+    if (count == 1) return scaled_copy<Known>(Scalar(1), factors[0] + i * Known, Known, out);
+    if (count == 2)
+      return scaled_pair<Known>(factors[0] + i * Known, Known, Scalar(1), factors[1] + i * Known,
+                                Known, out);
+  }
   if (count == 2) {
     with_register(dims[1], Packet<Scalar>(), [&](auto type) {
       using P = decltype(type);
@@ -145,31 +150,30 @@ inline void vector_product(const Scalar* const* factors, const Index* dims, int 
   kron_chain(at.data(), dims, count, Scalar(1), out, length, scratch);
 }
 
-/// to_left[0 .. Rows) = matrix right, and to_right = matrix^T left or, where `adds`, more by that,
-/// for `Rows` rows of `cols` numbers.
-template <int Rows, class P, class Scalar>
-inline void pull_rows(const Scalar* matrix, Index cols, const Scalar* left, const Scalar* right,
-                      bool adds, Scalar* to_left, Scalar* to_right) {
-  P dot[Rows];
-  for (int r = 0; r < Rows; ++r) dot[r] = broadcast_as<P>(Scalar(0));
+template <class P, class Scalar, int... R>
+EIGEN_ALWAYS_INLINE void pull_rows(std::integer_sequence<int, R...>, const Scalar* matrix,
+                                   Index cols, const Scalar* left, const Scalar* right, bool adds,
+                                   Scalar* to_left, Scalar* to_right) {
+  P dot[] = {(static_cast<void>(R), broadcast_as<P>(Scalar(0)))...};
   for (Index k = 0; k < cols; k += width<P>) {
     const P factor = load_as<P>(right + k);
+    const P row[] = {load_as<P>(matrix + R * cols + k)...};
     P sum = adds ? load_as<P>(to_right + k) : broadcast_as<P>(Scalar(0));
-    for (int r = 0; r < Rows; ++r) {
-      const P row = load_as<P>(matrix + r * cols + k);
-      sum = multiply_add(broadcast_as<P>(left[r]), row, sum);
-      dot[r] = multiply_add(row, factor, dot[r]);
-    }
+    ((sum = multiply_add(broadcast_as<P>(left[R]), row[R], sum)), ...);
+    ((dot[R] = multiply_add(row[R], factor, dot[R])), ...);
     store_as(to_right + k, sum);
   }
-  store_as(to_left, sum_each<Rows>(dot));
+  store_as(to_left, sum_each<sizeof...(R)>(dot));
 }
 
+/// to_left[0 .. rows) = matrix right, and to_right = matrix^T left or, where `adds`, more by that,
+/// for rows of `cols` numbers, in tiles of Rows rows, then of half as many, and so on.
 template <int Rows, class P, class Scalar>
-inline void pull_all_rows(const Scalar* matrix, Index rows, Index cols, const Scalar* left,
-                          const Scalar* right, bool adds, Scalar* to_left, Scalar* to_right) {
+EIGEN_ALWAYS_INLINE void pull_all_rows(const Scalar* matrix, Index rows, Index cols,
+                                       const Scalar* left, const Scalar* right, bool adds,
+                                       Scalar* to_left, Scalar* to_right) {
   for (; rows >= Rows; rows -= Rows, matrix += Rows * cols, left += Rows, to_left += Rows) {
-    pull_rows<Rows, P>(matrix, cols, left, right, adds, to_left, to_right);
+    pull_rows<P>(Numbers<Rows>(), matrix, cols, left, right, adds, to_left, to_right);
     adds = true;
   }
   if constexpr (Rows > 1)
@@ -181,8 +185,9 @@ inline void pull_all_rows(const Scalar* matrix, Index rows, Index cols, const Sc
 /// 1 numbers behind `matrix` are read and must be finite; as many are written behind the results.
 /// `padded` has room for cols + width<P>.
 template <class P, class Scalar>
-inline void pull_pair(const Scalar* matrix, Index rows, Index cols, const Scalar* left,
-                      const Scalar* right, Scalar* to_left, Scalar* to_right, Scalar* padded) {
+EIGEN_ALWAYS_INLINE void pull_pair(const Scalar* matrix, Index rows, Index cols, const Scalar* left,
+                                   const Scalar* right, Scalar* to_left, Scalar* to_right,
+                                   Scalar* padded) {
   if (cols % width<P> != 0) {
     std::copy_n(right, cols, padded);
     store_as(padded + cols, broadcast_as<P>(Scalar(0)));
@@ -214,13 +219,13 @@ void pull_factors(const Scalar* const* factors, Scalar* const* to, const Index* 
   if (split > 1) {
     Scalar* product = next;
     next += rows + slack;
-    vector_product(factors, dims, split, i, rows, product, next);
+    vector_product<0>(factors, dims, split, i, rows, product, next);
     left = product;
   }
   if (count - split > 1) {
     Scalar* product = next;
     next += cols + slack;
-    vector_product(factors + split, dims + split, count - split, i, cols, product, next);
+    vector_product<0>(factors + split, dims + split, count - split, i, cols, product, next);
     right = product;
   }
   with_register(cols, Packet<Scalar>(), [&](auto type) {
@@ -233,45 +238,58 @@ void pull_factors(const Scalar* const* factors, Scalar* const* to, const Index* 
   pull_factors(factors + split, to + split, dims + split, count - split, i, to_right, gain, next);
 }
 
+/// The narrowest register that holds Length numbers, or the widest one: its type, as a value.
+template <int Length, class P>
+constexpr auto narrowest(const P& widest) {
+  if constexpr (half_width<P> < width<P> && Length <= half_width<P>)
+    return narrowest<Length>(Half<P>());
+  else
+    return widest;
+}
+
+/// with_register, where the length may be known when compiling.
+template <int Known, class Scalar, class Body>
+EIGEN_ALWAYS_INLINE void with_register_for(Index length, const Body& body) {
+  if constexpr (Known > 0)
+    body(narrowest<Known>(Packet<Scalar>()));
+  else
+    with_register(length, Packet<Scalar>(), body);
+}
+
 /// pull_factors for every vector of every sense, the first of which reads `matrix` and each later
-/// one `stride` numbers on. The factors are those from slot `first` on.
-template <class Scalar>
+/// one `stride` numbers on. The factors are those from slot `first` on. `Known` is their dimension
+/// where it is known when compiling.
+template <int Known, class Scalar>
 inline void pull_senses(std::span<const SenseGradient<Scalar>> senses, const Index* dims, int first,
                         int count, const Scalar* matrix, Index stride, Scalar* scratch) {
   dims += first;
-  if (count == 1) {
-    with_register(dims[0], Packet<Scalar>(), [&](auto type) {
-      using P = decltype(type);
-      for (const SenseGradient<Scalar>& sense : senses) {
-        Scalar* to = sense.to[static_cast<std::size_t>(first)];
-        for (Index i = 0; i < sense.vectors; ++i, matrix += stride)
-          if (to) add_scaled_as<P>(to + i * dims[0], sense.gain, matrix, dims[0]);
-      }
-    });
+  if (count > 2) {
+    for (const SenseGradient<Scalar>& sense : senses)
+      for (Index i = 0; i < sense.vectors; ++i, matrix += stride)
+        pull_factors(sense.factors.data() + first, sense.to.data() + first, dims, count, i, matrix,
+                     sense.gain, scratch);
     return;
   }
-  if (count == 2) {
-    Scalar* to_left = scratch + dims[1] + lanes<Scalar>;
-    Scalar* to_right = to_left + dims[0] + lanes<Scalar>;
-    with_register(dims[1], Packet<Scalar>(), [&](auto type) {
-      using P = decltype(type);
-      for (const SenseGradient<Scalar>& sense : senses) {
-        const auto* factors = sense.factors.data() + first;
-        const auto* to = sense.to.data() + first;
-        for (Index i = 0; i < sense.vectors; ++i, matrix += stride) {
-          pull_pair<P>(matrix, dims[0], dims[1], factors[0] + i * dims[0], factors[1] + i * dims[1],
-                       to_left, to_right, scratch);
-          if (to[0]) add_scaled_as<P>(to[0] + i * dims[0], sense.gain, to_left, dims[0]);
-          if (to[1]) add_scaled_as<P>(to[1] + i * dims[1], sense.gain, to_right, dims[1]);
+  const Index rows = Known > 0 ? Known : dims[0], cols = Known > 0 ? Known : dims[count - 1];
+  with_register_for<Known, Scalar>(cols, [&](auto type) {
+    using P = decltype(type);
+    Scalar* to_left = scratch + cols + lanes<Scalar>;
+    Scalar* to_right = to_left + rows + lanes<Scalar>;
+    for (const SenseGradient<Scalar>& sense : senses) {
+      const auto* factors = sense.factors.data() + first;
+      const auto* to = sense.to.data() + first;
+      for (Index i = 0; i < sense.vectors; ++i, matrix += stride) {
+        if (count == 1) {
+          if (to[0]) add_scaled_as<P>(to[0] + i * cols, sense.gain, matrix, cols);
+          continue;
         }
+        pull_pair<P>(matrix, rows, cols, factors[0] + i * rows, factors[1] + i * cols, to_left,
+                     to_right, scratch);
+        if (to[0]) add_scaled_as<P>(to[0] + i * rows, sense.gain, to_left, rows);
+        if (to[1]) add_scaled_as<P>(to[1] + i * cols, sense.gain, to_right, cols);
       }
-    });
-    return;
-  }
-  for (const SenseGradient<Scalar>& sense : senses)
-    for (Index i = 0; i < sense.vectors; ++i, matrix += stride)
-      pull_factors(sense.factors.data() + first, sense.to.data() + first, dims, count, i, matrix,
-                   sense.gain, scratch);
+    }
+  });
 }
 
 }  // namespace detail
@@ -283,14 +301,17 @@ inline void pull_senses(std::span<const SenseGradient<Scalar>> senses, const Ind
 /// With G as a matrix of prefix x suffix numbers and p_t (x) s_t the terms without gain, the
 /// gradients of all prefixes are S G^T and those of all suffixes P G; each is then pulled back to
 /// its factors. Cost: 2 * terms * product multiply-adds and about 4 * terms * (prefix + suffix).
-template <int Order, class Scalar>
-void kron_sum_gradient(const Layout& layout, std::span<SenseGradient<Scalar>> senses,
+///
+/// `Shape` is Layout, or a Cube where the dimensions are known when compiling.
+template <class Shape, class Scalar>
+void kron_sum_gradient(const Shape& layout, std::span<SenseGradient<Scalar>> senses,
                        GradientWorkspace<Scalar>& work, const Scalar* gradient, Index given,
                        bool wants_gains) {
   using namespace detail;
-  const int order = Order == Eigen::Dynamic ? layout.order : Order;
-  const int split = order / 2;
-  const Index rows = layout.prefix, cols = layout.suffix, stride = layout.stride;
+  constexpr int known = Shape::known_dim, known_stride = Shape::template known_stride<Scalar>;
+  const int order = layout.order, split = layout.split;
+  const Index rows = layout.prefix, cols = layout.suffix;
+  const Index stride = known_stride > 0 ? known_stride : layout.stride;
   const Index* dims = layout.dims.data();
   constexpr Index slack = lanes<Scalar>;
   Index count = 0;
@@ -298,8 +319,10 @@ void kron_sum_gradient(const Layout& layout, std::span<SenseGradient<Scalar>> se
   if (stride != cols || given != rows * cols) {
     Scalar* padded = at_least(work.gradient, rows * stride);
     std::fill_n(padded, rows * stride, Scalar(0));
-    for (Index a = 0, left = given; left > 0; ++a, left -= cols)
-      std::copy_n(gradient + a * cols, std::min(left, cols), padded + a * stride);
+    Index a = 0;
+    for (; (a + 1) * cols <= given; ++a)
+      std::copy_n(gradient + a * cols, cols, padded + a * stride);
+    std::copy_n(gradient + a * cols, given - a * cols, padded + a * stride);
     gradient = padded;
   }
   Scalar* suffixes = at_least(work.suffixes, count * stride + slack);
@@ -314,31 +337,32 @@ void kron_sum_gradient(const Layout& layout, std::span<SenseGradient<Scalar>> se
       suffix[t] = sense.factors[static_cast<std::size_t>(split)] + i * dims[split];
       if (order - split > 1 || stride != cols) {
         Scalar* own = suffixes + t * stride;
-        vector_product(sense.factors.data() + split, dims + split, order - split, i, cols, own,
-                       scratch);
+        vector_product<known>(sense.factors.data() + split, dims + split, order - split, i, cols,
+                              own, scratch);
         if (stride != cols) std::fill(own + cols, own + stride, Scalar(0));
         suffix[t] = own;
       }
       if (split != 1) {
         Scalar* own = prefixes + t * rows;
         own[0] = Scalar(1);
-        if (split > 1) vector_product(sense.factors.data(), dims, split, i, rows, own, scratch);
+        if (split > 1)
+          vector_product<known>(sense.factors.data(), dims, split, i, rows, own, scratch);
         prefix[t] = own;
       }
     }
   Scalar* to_prefix = at_least(work.to_prefixes, count * rows + slack);
   Scalar* to_suffix = at_least(work.to_suffixes, count * stride + slack);
-  for_terms<Scalar>(count, [&](Index first, auto n) {
+  for_terms<4>(count, [&](Index first, auto n) {
     weighted_rows<n>(prefix + first, gradient, rows, stride, to_suffix + first * stride);
-    dots<n>(suffix + first, gradient, rows, stride, to_prefix + first * rows);
+  });
+  for_terms<registers<Scalar> >= 32 ? 2 : 1>(count, [&](Index first, auto n) {
+    dots<n, 8>(suffix + first, gradient, rows, stride, to_prefix + first * rows);
   });
   store(to_suffix + count * stride, broadcast(Scalar(0)));
   store(to_prefix + count * rows, broadcast(Scalar(0)));
-  if (split > 0)
-    pull_senses(std::span<const SenseGradient<Scalar>>(senses), dims, 0, split, to_prefix, rows,
-                scratch);
-  pull_senses(std::span<const SenseGradient<Scalar>>(senses), dims, split, order - split, to_suffix,
-              stride, scratch);
+  const std::span<const SenseGradient<Scalar>> all = senses;
+  if (split > 0) pull_senses<known>(all, dims, 0, split, to_prefix, rows, scratch);
+  pull_senses<known>(all, dims, split, order - split, to_suffix, stride, scratch);
   if (!wants_gains) return;
   t = 0;
   for (auto& sense : senses) {
@@ -347,6 +371,46 @@ void kron_sum_gradient(const Layout& layout, std::span<SenseGradient<Scalar>> se
       for (Index a = 0; a < rows; ++a)
         sense.gain_gradient += prefix[t][a] * to_prefix[t * rows + a];
   }
+}
+
+/// kron_sum_gradient for one kind of layout.
+template <class Scalar>
+using KronSumGradient = void (*)(const Layout&, std::span<SenseGradient<Scalar>>,
+                                 GradientWorkspace<Scalar>&, const Scalar*, Index, bool);
+
+namespace detail {
+
+template <int Order, int Dim, class Scalar>
+void cube_gradient(const Layout&, std::span<SenseGradient<Scalar>> senses,
+                   GradientWorkspace<Scalar>& work, const Scalar* gradient, Index given,
+                   bool wants_gains) {
+  kron_sum_gradient(Cube<Order, Dim>(), senses, work, gradient, given, wants_gains);
+}
+
+/// cube_gradient for one of Dims, or null.
+template <int Order, class Scalar, int... Dims>
+KronSumGradient<Scalar> cube_gradient_among(Index dim, std::integer_sequence<int, Dims...>) {
+  KronSumGradient<Scalar> found = nullptr;
+  ((dim == Dims ? void(found = cube_gradient<Order, Dims, Scalar>) : void()), ...);
+  return found;
+}
+
+}  // namespace detail
+
+/// The kron_sum_gradient that suits `layout` best: dimensions that are known when compiling for
+/// common layouts of equal dimensions.
+template <class Scalar>
+KronSumGradient<Scalar> choose_kron_sum_gradient(const Layout& layout) {
+  const auto* const dims = layout.dims.data();
+  KronSumGradient<Scalar> found = nullptr;
+  if (std::all_of(dims, dims + layout.order, [&](Index dim) { return dim == dims[0]; })) {
+    if (layout.order == 2)
+      found = detail::cube_gradient_among<2, Scalar>(dims[0],
+                                                     std::integer_sequence<int, 8, 10, 16, 32>());
+    if (layout.order == 3)
+      found = detail::cube_gradient_among<3, Scalar>(dims[0], std::integer_sequence<int, 8, 16>());
+  }
+  return found ? found : kron_sum_gradient<Layout, Scalar>;
 }
 
 }  // namespace see::kernel

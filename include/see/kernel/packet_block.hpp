@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
@@ -49,11 +50,16 @@ namespace detail {
 #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
 inline constexpr bool has_shuffles = true;
 
+/// Lanes of the 16-byte parts that shuffles stay in, or of the register where it is smaller.
+template <class P>
+inline constexpr int lanes_of_16_bytes =
+    std::min(16 / static_cast<int>(sizeof(decltype(reduce(P())))), static_cast<int>(width<P>));
+
 /// Where lane p of `pairwise` comes from, counting the lanes of b behind those of a. Runs of
 /// `chunk` lanes of a and b alternate, within 16 bytes as long as a run is shorter than that.
 template <class P>
 constexpr int pairwise_source(int chunk, int p) {
-  constexpr int group = 16 / static_cast<int>(sizeof(decltype(reduce(P()))));
+  constexpr int group = lanes_of_16_bytes<P>;
   const int unit = chunk < group ? group : width<P>;
   const int run = p % unit / chunk;
   return run % 2 * width<P> + p / unit * unit + run / 2 * chunk + p % chunk;
@@ -61,28 +67,26 @@ constexpr int pairwise_source(int chunk, int p) {
 
 /// Of two registers with the partial sums of `Chunk` rows each, one with half as many of both.
 template <int Chunk, class P, int... I>
-inline P pairwise(const P& a, const P& b, std::integer_sequence<int, I...>) {
-  constexpr int group = 16 / static_cast<int>(sizeof(decltype(reduce(P()))));
+EIGEN_ALWAYS_INLINE P pairwise(const P& a, const P& b, std::integer_sequence<int, I...>) {
+  constexpr int group = lanes_of_16_bytes<P>;
   constexpr int other = (Chunk < group ? group : width<P>) / 2;
   return (P)__builtin_shufflevector(a, b, pairwise_source<P>(Chunk, I)...) +
          (P)__builtin_shufflevector(a, b, (pairwise_source<P>(Chunk, I) + other)...);
 }
 
-/// The sums of Count registers that hold partial sums of `Chunk` rows each.
-template <int Chunk, int Count, class P>
-inline P tree_sum(P* rows) {
+/// The sums of the registers `row`, which hold partial sums of `Chunk` rows each. I counts the
+/// pairs of them: fold expressions keep them in registers where g++ lets loops put them in memory.
+template <int Chunk, class P, int... I>
+EIGEN_ALWAYS_INLINE P tree_sum(const P* row, std::integer_sequence<int, I...>) {
+  constexpr std::make_integer_sequence<int, width<P>> lane;
   if constexpr (Chunk == width<P>) {
-    return rows[0];
+    return row[0];
+  } else if constexpr (sizeof...(I) == 0) {
+    const P sum[] = {pairwise<Chunk>(row[0], row[0], lane)};
+    return tree_sum<2 * Chunk>(sum, std::integer_sequence<int>());
   } else {
-    constexpr std::make_integer_sequence<int, width<P>> lane;
-    if constexpr (Count == 1) {
-      rows[0] = pairwise<Chunk>(rows[0], rows[0], lane);
-      return tree_sum<2 * Chunk, 1>(rows);
-    } else {
-      for (int i = 0; i < Count / 2; ++i)
-        rows[i] = pairwise<Chunk>(rows[2 * i], rows[2 * i + 1], lane);
-      return tree_sum<2 * Chunk, Count / 2>(rows);
-    }
+    const P sum[] = {pairwise<Chunk>(row[2 * I], row[2 * I + 1], lane)...};
+    return tree_sum<2 * Chunk>(sum, std::make_integer_sequence<int, sizeof...(I) / 2>());
   }
 }
 #else
@@ -92,15 +96,15 @@ inline constexpr bool has_shuffles = false;
 }  // namespace detail
 
 /// Lane i becomes the sum of the numbers of rows[i], i < Count; Count is a power of two and at most
-/// the width. Overwrites rows.
+/// the width.
 template <int Count, class P>
-inline P sum_each(P* rows) {
+EIGEN_ALWAYS_INLINE P sum_each(const P* rows) {
   static_assert(Count <= width<P>);
   if constexpr (width<P> == 1) {
     return rows[0];
   } else {
 #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
-    return detail::tree_sum<1, Count>(rows);
+    return detail::tree_sum<1>(rows, std::make_integer_sequence<int, Count / 2>());
 #else
     decltype(reduce(rows[0])) sums[width<P>] = {};
     for (int i = 0; i < Count; ++i) sums[i] = reduce(rows[i]);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <vector>
 
@@ -18,8 +19,8 @@ struct PullbackWorkspace {
   // Aligned, since Eigen sums a row (LayerNorm) in an order that depends on where it lies.
   kernel::Buffer<Scalar> rows, inputs;
   std::vector<Scalar> products, widened;
-  std::vector<kernel::SenseGradient<Scalar>> senses;
-  std::vector<Index> places;
+  std::array<std::vector<kernel::SenseGradient<Scalar>>, 2> senses;
+  std::array<std::vector<Index>, 2> places;
   kernel::GradientWorkspace<Scalar> kernel;
 
   /// This thread's workspace for Scalar.
@@ -43,15 +44,24 @@ class Pullback {
         frozen_(frozen),
         gradient_(gradient),
         work_(PullbackWorkspace<Scalar>::of_thread()),
+        pull_(kernel::choose_kron_sum_gradient<Scalar>(layout)),
+        order_(Order == Eigen::Dynamic ? layout.order : Order),
         gain_parameter_(static_cast<int>(parts.inventories.size())) {
     wants_gains_ = parts.has_gains() && !is_frozen(gain_parameter_);
     wants_terms_ = wants_gains_;
-    for (int i = 0; i < gain_parameter_; ++i) {
-      wants_terms_ = wants_terms_ || !is_frozen(i);
-      const Inventory<Scalar>& inventory = parts.inventories[static_cast<std::size_t>(i)];
-      if (inventory.storage() != Storage::native)
-        widened_unit_ = std::max(widened_unit_, inventory.rank() * inventory.dim());
-    }
+    const SlotTable& table = parts.lexicon.table();
+    slots_.clear();
+    for (Index row = 0; row < table.rows(); ++row)
+      for (int j = 0; j < table.order; ++j) {
+        const int i = table.inventory(row, j);
+        const Inventory<Scalar>& inventory = parts.inventories[static_cast<std::size_t>(i)];
+        const bool narrow = inventory.storage() != Storage::native;
+        slots_.push_back({&inventory, narrow ? nullptr : inventory.values().data(),
+                          is_frozen(i) ? nullptr : &gradient[i], inventory.rank(),
+                          inventory.rank() * inventory.dim()});
+        wants_terms_ = wants_terms_ || !is_frozen(i);
+        narrow_ = narrow_ || narrow;
+      }
   }
 
   Pullback(const Pullback&) = delete;
@@ -61,12 +71,32 @@ class Pullback {
   /// `out_gradient` has a row for each of `count` ids.
   template <class Id>
   void rows(const Id* id, Index count, ConstRowMatrixRef<Scalar> out_gradient) {
-    for (Index first = 0; first < count; first += block)
-      block_rows(id + first, std::min(block, count - first), out_gradient, first);
+    if (wants_terms_) {
+      ask_for_index(id, std::min(2 * batch, count));
+      if (count > 0) ranks_[0] = find(id, std::min(batch, count), 0);
+    }
+    for (Index first = 0; first < count; first += block) block_rows(id, count, out_gradient, first);
   }
 
  private:
   static constexpr Index block = 64;  // rows that pass through the axes together
+  static constexpr Index batch = 8;   // words whose units are asked for together
+
+  using Ranks = std::array<Index, batch>;  // senses of each word of a batch, 0 for padding
+
+  /// What a slot of a sense reads and adds to.
+  struct Slot {
+    const Inventory<Scalar>* inventory;
+    const Scalar* values;      // null in narrow storage
+    SparseRows<Scalar>* part;  // null where frozen
+    Index rank;
+    Index length;  // of a unit, in numbers
+  };
+
+  static std::vector<Slot>& slots_of_thread() {
+    static thread_local std::vector<Slot> slots;
+    return slots;
+  }
 
   bool is_frozen(int parameter) const { return frozen_[static_cast<std::size_t>(parameter)]; }
 
@@ -76,19 +106,25 @@ class Pullback {
   }
 
   template <class Id>
-  void block_rows(const Id* id, Index count, ConstRowMatrixRef<Scalar> out_gradient, Index first) {
+  void ask_for_index(const Id* id, Index count) const {
+    for (Index i = 0; i < count; ++i) parts_.lexicon.prefetch(static_cast<Index>(id[i]));
+  }
+
+  /// The `block` rows from `first` on, or those that there are.
+  template <class Id>
+  void block_rows(const Id* id, Index all, ConstRowMatrixRef<Scalar> out_gradient, Index first) {
+    const Index count = std::min(block, all - first);
     const Index dim = parts_.embedding_dim(), width = parts_.shape.width();
     const Scalar* from = out_gradient.data() + first * out_gradient.outerStride();
     Index stride = out_gradient.outerStride();
     if (parts_.layer_norm) {
       RowMatrixMap<Scalar> rows(kernel::detail::at_least(work_.rows, count * dim), count, dim);
       rows = out_gradient.middleRows(first, count);
-      through_layer_norm(id, rows);
+      through_layer_norm(id + first, rows);
       from = rows.data();
       stride = dim;
     }
     if (!wants_terms_) return;
-    const bool is_far = !parts_.layer_norm && !parts_.basis.has_axes();
     if (parts_.basis.has_axes()) {
       RowMatrixMap<Scalar> products(kernel::detail::at_least(work_.products, count * width), count,
                                     width);
@@ -98,10 +134,31 @@ class Pullback {
       from = products.data();
       stride = width;
     }
+    const bool is_far = !parts_.layer_norm && !parts_.basis.has_axes();
+    for (Index i = 0; i < count; i += batch) {
+      const Index next = first + i + batch, turn = next / batch % 2;
+      if (next + batch < all) ask_for_index(id + next + batch, std::min(batch, all - next - batch));
+      if (next < all)
+        ranks_[std::size_t(turn)] = find(id + next, std::min(batch, all - next), turn);
+      add_batch(id + first + i, std::min(batch, count - i), 1 - turn, from + i * stride, stride,
+                is_far ? all - first - i : 0);
+    }
+  }
+
+  /// The words of a batch that find() has found. `far` rows from `from` on, of this batch and
+  /// later ones, are not yet near.
+  template <class Id>
+  void add_batch(const Id* id, Index count, Index turn, const Scalar* from, Index stride,
+                 Index far) {
+    const Index width = parts_.shape.width();
+    Index sense = 0;
     for (Index i = 0; i < count; ++i) {
-      if (i + 1 < count && is_far)
-        kernel::prefetch(from + (i + 1) * stride, width * Index(sizeof(Scalar)));
-      if (!is_padding(id[i])) through_terms(static_cast<Index>(id[i]), from + i * stride, width);
+      // The start of the next row alone: the machine notices a stream and goes on by itself.
+      if (i + 1 < far) kernel::prefetch(from + (i + 1) * stride, width * Index(sizeof(Scalar)));
+      const Index rank = ranks_[std::size_t(turn)][std::size_t(i)];
+      if (!is_padding(id[i]))
+        through_terms(static_cast<Index>(id[i]), rank, turn, sense, from + i * stride, width);
+      sense += rank;
     }
   }
 
@@ -125,58 +182,89 @@ class Pullback {
         parts_.layer_norm->pull_back(&inputs(i, 0), &rows(i, 0), dim, into[0], into[1]);
   }
 
-  void through_terms(Index w, const Scalar* product, Index width) {
-    const std::span<kernel::SenseGradient<Scalar>> senses = collect(w);
-    kernel::kron_sum_gradient<Order>(layout_, senses, work_.kernel, product, width, wants_gains_);
+  /// Fills work_.senses[turn] with the senses of `count` words, makes room for the rows of the
+  /// gradient that they reach (which may move rows), and asks for what they read and add to.
+  template <class Id>
+  Ranks find(const Id* id, Index count, Index turn) {
+    const Lexicon& lexicon = parts_.lexicon;
+    const int order = Order == Eigen::Dynamic ? order_ : Order;
+    const Index last_row = lexicon.table().rows() - 1;
+    Ranks ranks{};
+    Index total = 0;
+    for (Index i = 0; i < count; ++i)
+      if (!is_padding(id[i]))
+        total += ranks[std::size_t(i)] = lexicon.rank(static_cast<Index>(id[i]));
+    auto* sense = kernel::detail::at_least(work_.senses[std::size_t(turn)], total);
+    Index* place = kernel::detail::at_least(work_.places[std::size_t(turn)], total * order);
+    for (Index i = 0; i < count; ++i) {
+      if (is_padding(id[i])) continue;
+      const auto w = static_cast<Index>(id[i]);
+      const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
+      const Scalar* gain =
+          parts_.has_gains() ? parts_.gains.data() + parts_.gain_number(w, 0) : nullptr;
+      lexicon.for_senses<Order>(w, [&](Index s, const Index* units) {
+        const Slot* slot = slots_.data() + std::min(s, last_row) * order;
+        sense->vectors = slot->rank;
+        sense->gain = gain ? scale * gain[s] : scale;
+        for (int j = 0; j < order; ++j, ++slot, ++place) {
+          const Index unit = units[j], bytes = slot->length * Index(sizeof(Scalar));
+          if (slot->values) {
+            const Scalar* const values = slot->values + unit * slot->length;
+            kernel::prefetch(values, bytes);
+            sense->factors[std::size_t(j)] = values;
+          } else {
+            slot->inventory->prefetch(unit);
+          }
+          if (!slot->part) continue;
+          *place = slot->part->touch(unit);
+          kernel::prefetch(slot->part->data(*place), bytes);
+        }
+        ++sense;
+      });
+    }
+    return ranks;
+  }
+
+  /// The gradient `product` of the sum of the `rank` senses of word `w`, which are those from
+  /// work_.senses[turn][first] on.
+  void through_terms(Index w, Index rank, Index turn, Index first, const Scalar* product,
+                     Index width) {
+    const int order = Order == Eigen::Dynamic ? order_ : Order;
+    const Index last_row = parts_.lexicon.table().rows() - 1;
+    kernel::SenseGradient<Scalar>* senses = work_.senses[std::size_t(turn)].data() + first;
+    const Index* place = work_.places[std::size_t(turn)].data() + first * order;
+    for (Index s = 0; s < rank; ++s) {
+      const Slot* slot = slots_.data() + std::min(s, last_row) * order;
+      for (std::size_t j = 0; j < std::size_t(order); ++j, ++slot, ++place)
+        senses[s].to[j] = slot->part ? slot->part->data(*place) : nullptr;
+    }
+    if (narrow_) widen(w, rank, senses);
+    pull_(layout_, {senses, static_cast<std::size_t>(rank)}, work_.kernel, product, width,
+          wants_gains_);
     if (!wants_gains_) return;
     const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
     SparseRows<Scalar>& part = gradient_[gain_parameter_];
-    for (std::size_t s = 0; s < senses.size(); ++s)
-      *part.data(part.touch(parts_.gain_number(w, static_cast<Index>(s)))) +=
-          scale * senses[s].gain_gradient;
+    for (Index s = 0; s < rank; ++s)
+      *part.data(part.touch(parts_.gain_number(w, s))) += scale * senses[s].gain_gradient;
   }
 
-  /// The senses of word `w`. Makes room for the rows of the gradient that they reach (which may
-  /// move rows), then points at them.
-  std::span<kernel::SenseGradient<Scalar>> collect(Index w) {
-    const Lexicon& lexicon = parts_.lexicon;
-    const SlotTable& table = lexicon.table();
-    const int order = Order == Eigen::Dynamic ? layout_.order : Order;
-    const Index count = lexicon.rank(w);
-    const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
-    kernel::SenseGradient<Scalar>* senses = kernel::detail::at_least(work_.senses, count);
-    Scalar* widened = kernel::detail::at_least(
-        work_.widened, count * order * widened_unit_ + kernel::lanes<Scalar>);
-    Index* places = kernel::detail::at_least(work_.places, count * order);
-    lexicon.for_senses(w, [&](Index s, const Index* units) {
-      const Index row = table.row_of(s);
-      kernel::SenseGradient<Scalar>& sense = senses[s];
-      sense.vectors = parts_.rank_of_row(row);
-      sense.gain = scale;
-      if (parts_.has_gains())
-        sense.gain *= parts_.gains[static_cast<std::size_t>(parts_.gain_number(w, s))];
-      for (int j = 0; j < order; ++j) {
-        const int i = table.inventory(row, j);
-        const Inventory<Scalar>& inventory = parts_.inventories[static_cast<std::size_t>(i)];
-        const Scalar*& factor = sense.factors[static_cast<std::size_t>(j)];
-        if (inventory.storage() == Storage::native) {
-          factor = inventory[units[j]].data();
-        } else {
-          inventory.read(units[j], widened);
-          factor = widened;
-          widened += widened_unit_;
-        }
-        places[s * order + j] = is_frozen(i) ? -1 : gradient_[i].touch(units[j]);
+  /// Lets the senses of `w` point at widened copies of the units of narrow storage.
+  void widen(Index w, Index rank, kernel::SenseGradient<Scalar>* senses) {
+    const Index last_row = parts_.lexicon.table().rows() - 1;
+    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order_; };
+    Index length = kernel::lanes<Scalar>;
+    for (Index s = 0; s < rank; ++s)
+      for (int j = 0; j < order_; ++j) length += slots_of(s)[j].length;
+    Scalar* to = kernel::detail::at_least(work_.widened, length);
+    parts_.lexicon.for_senses(w, [&](Index s, const Index* units) {
+      const Slot* slot = slots_of(s);
+      for (int j = 0; j < order_; ++j, ++slot) {
+        if (slot->values) continue;
+        slot->inventory->read(units[j], to);
+        senses[s].factors[std::size_t(j)] = to;
+        to += slot->length;
       }
     });
-    for (Index s = 0; s < count; ++s)
-      for (int j = 0; j < order; ++j) {
-        const auto slot = static_cast<std::size_t>(j);
-        const Index place = places[s * order + j];
-        senses[s].to[slot] =
-            place < 0 ? nullptr : gradient_[table.inventory(table.row_of(s), j)].data(place);
-      }
-    return {senses, static_cast<std::size_t>(count)};
   }
 
   const EmbeddingParts<Scalar>& parts_;
@@ -184,9 +272,12 @@ class Pullback {
   const std::vector<bool>& frozen_;
   Gradient<Scalar>& gradient_;
   PullbackWorkspace<Scalar>& work_;
+  kernel::KronSumGradient<Scalar> pull_;
+  int order_;
   int gain_parameter_;
-  Index widened_unit_ = 0;  // the most numbers of a unit of narrow storage
-  bool wants_gains_ = false, wants_terms_ = false;
+  std::vector<Slot>& slots_ = slots_of_thread();
+  std::array<Ranks, 2> ranks_{};
+  bool wants_gains_ = false, wants_terms_ = false, narrow_ = false;
 };
 
 }  // namespace see::detail
