@@ -21,7 +21,7 @@ namespace {
 
 constexpr Storage narrow[] = {Storage::f16, Storage::bf16, Storage::i8};
 
-std::vector<Index> all_ids(Index words) {
+std::vector<Index> ids_backwards(Index words) {
   std::vector<Index> ids(static_cast<std::size_t>(words));
   for (Index w = 0; w < words; ++w) ids[static_cast<std::size_t>(w)] = words - 1 - w;
   return ids;
@@ -38,7 +38,7 @@ RowMatrix<Scalar> widened(const Inventory<Scalar>& inventory) {
 template <class Scalar>
 void check_forward(const oracle::Setup& setup) {
   const EntangledEmbedding<Scalar> layer(oracle::random_parts<Scalar>(setup));
-  const auto ids = all_ids(layer.num_embeddings());
+  const auto ids = ids_backwards(layer.num_embeddings());
   for (const Storage storage : narrow) {
     const auto stored = layer.stored_as(storage);
     CHECK(stored.inventory().storage() == storage);
@@ -106,7 +106,7 @@ TEST_CASE("a narrow layer looks up what its widened copy looks up", "[storage]")
 
 TEST_CASE("a narrow layer has the gradients of its widened copy", "[storage]") {
   const EntangledEmbedding<double> layer(oracle::random_parts<double>(oracle::setups()[0]));
-  const auto ids = all_ids(layer.num_embeddings());
+  const auto ids = ids_backwards(layer.num_embeddings());
   const RowMatrix<double> weights =
       RowMatrix<double>::Random(static_cast<Index>(ids.size()), layer.embedding_dim());
   for (const Storage storage : narrow) {
@@ -123,11 +123,11 @@ TEST_CASE("what is trained becomes native, and the original stays narrow", "[sto
   const EntangledEmbedding<float> layer(oracle::random_parts<float>(oracle::setups()[0]));
   const auto stored = layer.stored_as(Storage::i8);
   auto trained = stored;
-  const auto rows = trained.forward(all_ids(trained.num_embeddings()));
+  const auto rows = trained.forward(ids_backwards(trained.num_embeddings()));
   trained.parameters();
   CHECK(trained.inventory().storage() == Storage::native);
   CHECK(stored.inventory().storage() == Storage::i8);
-  CHECK(trained.forward(all_ids(trained.num_embeddings())) == rows);
+  CHECK(trained.forward(ids_backwards(trained.num_embeddings())) == rows);
 }
 
 TEST_CASE("a narrow layer can be fitted, and is native then", "[storage]") {

@@ -25,6 +25,7 @@ struct CompressCommand {
   std::optional<double> ratio;
   std::optional<std::uint64_t> bytes;
   std::string method = "auto";
+  double direction = 0;
   Index first = all_rows;
   std::uint64_t seed = 1;
   unsigned threads = 0;
@@ -73,6 +74,16 @@ struct EvalCommand {
   std::string analogies;
   Index first = all_rows;
   unsigned threads = 0;
+  bool json = false;
+
+  int run() const;
+};
+
+struct SensesCommand {
+  std::string word;
+  std::string wordnet;
+  std::string morphemes;  ///< a file of segmentations, or empty
+  Index sememes = 2000;
   bool json = false;
 
   int run() const;

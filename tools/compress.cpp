@@ -22,6 +22,7 @@ Model<float> compressed(const CompressCommand& command, const Table& table) {
   options.ratio = command.ratio;
   options.bytes = command.bytes;
   options.method = command.method;
+  options.direction = command.direction;
   options.seed = command.seed;
   options.run = threads(command.threads);
   options.progress = bar.callback();

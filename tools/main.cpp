@@ -86,6 +86,16 @@ of any code of this size on rows drawn from a Gaussian of the table's covariance
 Example:
   see eval glove.txt glove.safetensors --wordsim EN-MEN-TR-3k.txt --wordsim EN-RG-65.txt)";
 
+constexpr const char* senses_footer =
+    R"(Prints the senses of a word, the most frequent first, each with its share of the word's use and
+its sememes, then the word's morphemes. DIR holds the files of a WordNet (data.noun, index.noun
+...). The sememes are N synsets chosen so that they cover all of WordNet evenly. FILE gives
+segmentations, lines `WORD<TAB>MORPH MORPH ...` or as Morfessor writes them; else morphemes are
+learned from the words of WordNet. A word without senses is exit code 1.
+
+Example:
+  see senses geese --wordnet /usr/share/wordnet)";
+
 /// Of several words CLI11 reads [a,b] as a and b and {} as none, and it takes none after "--" once
 /// there is one, so such words pass it behind a mark.
 constexpr char word_mark = '\1';
@@ -128,6 +138,7 @@ class CommandLine {
     add_lookup();
     add_neighbors();
     add_eval();
+    add_senses();
   }
 
   /// The exit code.
@@ -194,6 +205,10 @@ class CommandLine {
     sub->add_option("--method", compress_.method, "How: " + CLI::detail::join(methods, ", "))
         ->option_text("NAME")
         ->check(CLI::IsMember(methods));
+    sub->add_option("--direction", compress_.direction,
+                    "0: squared error (default) ... 1: direction, in favour of short rows")
+        ->option_text("P")
+        ->check(CLI::Range(0.0, 1.0));
     sub->add_option("--seed", compress_.seed, "Seed of all random choices (1)")
         ->option_text("S")
         ->check(CLI::NonNegativeNumber);
@@ -260,6 +275,23 @@ class CommandLine {
     add_json(sub, eval_.json);
   }
 
+  void add_senses() {
+    CLI::App* const sub =
+        add("senses", "Show what a WordNet knows of a word.", senses_footer, senses_);
+    sub->add_option("WORD", senses_.word, "A word as it stands in a text")
+        ->required()
+        ->type_name("");
+    sub->add_option("--wordnet", senses_.wordnet, "Folder of the WordNet (required)")
+        ->option_text("DIR")
+        ->required();
+    sub->add_option("--sememes", senses_.sememes, "How many sememes to choose (2000)")
+        ->option_text("N")
+        ->check(CLI::Range(Index{45}, Index{1} << 31));
+    sub->add_option("--morphemes", senses_.morphemes, "Segmentations of words")
+        ->option_text("FILE");
+    add_json(sub, senses_.json);
+  }
+
   /// Prints help or the version, or what is wrong with the arguments.
   int explain(const CLI::ParseError& error) {
     std::ostringstream out, ignored;
@@ -279,6 +311,7 @@ class CommandLine {
   LookupCommand lookup_;
   NeighborsCommand neighbors_;
   EvalCommand eval_;
+  SensesCommand senses_;
   std::function<int()> command_;
 };
 

@@ -51,6 +51,7 @@
 #include "see/nn/dense.hpp"
 #include "see/nn/layer.hpp"
 #include "see/nn/optimizer.hpp"
+#include "see/nn/row_cache.hpp"
 #include "see/nn/softmax.hpp"
 #include "see/nn/softmax_batch.hpp"
 
@@ -112,6 +113,7 @@
 #include "see/compress/basis.hpp"
 #include "see/compress/compress.hpp"
 #include "see/compress/fit.hpp"
+#include "see/compress/fit_knowledge.hpp"
 #include "see/compress/fit_residual.hpp"
 #include "see/compress/induce.hpp"
 #include "see/compress/induce_choose.hpp"
