@@ -1,5 +1,5 @@
-// Product quantizers of FAISS beside induced models of as many bytes: rows decoded, and the ten
-// best words of a query, in one thread.
+// Product quantizers of FAISS beside models of `see` compress at as many bytes: rows decoded, and
+// the ten best words of a query, in one thread.
 //
 // The table is the first 20,000 rows of the file SEE_BENCH_TABLE names (any that read_table reads),
 // else one of 20,000 x 100 with a falling spectrum. PQ and OPQ (with a rotation) have 8 bits a

@@ -210,13 +210,13 @@ def faiss(table):
             axes = bool(table.runs.counter(*ours, "axes"))
         what = {True: "with", False: "without", None: "with or without"}[axes] + " a rotation"
         wanted = axes is None or axes == (kind == "opq")
-        table.ratio(f"decode d=100, {kind.upper()} / induced {what}",
+        table.ratio(f"decode d=100, {kind.upper()} / see {what}",
                     ("peers_faiss", f"decode/faiss_{kind}"), ours, 1 if wanted else None)
-        table.bytes(f"bytes, induced / {kind.upper()}", ours, ("peers_faiss", f"decode/faiss_{kind}"))
+        table.bytes(f"bytes, see / {kind.upper()}", ours, ("peers_faiss", f"decode/faiss_{kind}"))
         for who, run in ((kind.upper(), ("peers_faiss", f"decode/faiss_{kind}")),
-                         (f"induced at the bytes of {kind.upper()}", ours)):
+                         (f"see at the bytes of {kind.upper()}", ours)):
             table.value(f"relative error of {who}", run, "error")
-        table.ratio(f"top 10 of 20,000 by inner product, {kind.upper()} / induced",
+        table.ratio(f"top 10 of 20,000 by inner product, {kind.upper()} / see",
                     ("peers_faiss", f"top_10/faiss_{kind}"),
                     ("peers_faiss", f"top_10/see_at_bytes_of_{kind}"))
     table.ratio("decode d=1024, PQ of 256 bytes / 128 terms", ("peers_faiss", "decode_d1024/faiss_pq"),
