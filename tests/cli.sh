@@ -243,6 +243,15 @@ for table in $tables; do
 done
 
 # --- errors
+error 3 'data.noun' senses run --wordnet nowhere
+error 2 'wordnet' senses run
+error 2 'direction' compress t.txt -o x.st --ratio 2 --direction 3
+if [ -f /usr/share/wordnet/data.noun ]; then
+  ok senses geese --wordnet /usr/share/wordnet
+  grep -q '^|-- goose.n.01' out || fail "geese are not geese"
+  ok senses geese --wordnet /usr/share/wordnet --json
+  expect 1 senses zzzzqq --wordnet /usr/share/wordnet
+fi
 error 2 'exactly one' compress t.txt -o x.st
 error 2 'exactly one' compress t.txt -o x.st --ratio 2 --bytes 4000
 error 2 'method' compress t.txt -o x.st --ratio 2 --method magic
