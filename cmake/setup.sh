@@ -60,7 +60,7 @@ need() {
   }
 }
 
-# Compilers to run at once: one a core, and 1.5 GiB of free memory for each.
+# Compilers to run at once: one a core, and 2.5 GiB of free memory for each.
 parallel_jobs() {
   cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
   free=$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo 2>/dev/null || true)
@@ -69,7 +69,7 @@ parallel_jobs() {
     '' | *[!0-9]*) ;;
     *) group=$((group / 1048576)) && [ "$group" -ge "${free:-$group}" ] || free=$group ;;
   esac
-  most=$((${free:-1536} / 1536))
+  most=$((${free:-2560} / 2560))
   [ "$most" -ge "$cores" ] || cores=$most
   [ "$cores" -ge 1 ] || cores=1
   echo "$cores"
