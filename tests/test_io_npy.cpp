@@ -51,6 +51,20 @@ RowMatrix<float> counting(Index rows, Index dim) {
 
 }  // namespace
 
+TEST_CASE("a .npy vector is read in any of its shapes", "[io]") {
+  const TempDir dir;
+  const std::string numbers = bytes_of<float>({1, 2, 3, 4});
+  for (const std::string shape : {"(4,)", "(4, 1)", "(1, 4)"}) {
+    write_file(dir / "v.npy", npy(dictionary("<f4", false, shape), numbers));
+    const Array<float> vector = read_npy_vector(dir / "v.npy");
+    CHECK(std::vector<float>(vector.begin(), vector.end()) == std::vector<float>{1, 2, 3, 4});
+  }
+  write_file(dir / "v.npy", npy(dictionary("<f4", false, "(2, 2)"), numbers));
+  CHECK(says<FileError>("needed a vector", [&] { read_npy_vector(dir / "v.npy"); }));
+  write_file(dir / "v.npy", npy(dictionary("<f4", false, "(4,)"), numbers));
+  CHECK_THROWS_AS(read_npy(dir / "v.npy"), FileError);
+}
+
 TEST_CASE("a written .npy table comes back as a view, with its words", "[io]") {
   const TempDir dir;
   const RowMatrix<float> matrix = counting(5, 3);

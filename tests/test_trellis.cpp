@@ -383,10 +383,10 @@ TEST_CASE("Weights move error from heavy rows to light ones") {
   for (Index w = 0; w < rows.rows(); ++w)
     weights.push_back(1 / (1e-6F + rows.row(w).squaredNorm()));
   const see::ResidualFit plain = fit(rows, 5), direction = fit(rows, 5, {.weights = weights});
-  CHECK(see::residual_error(rows, weights, direction.residual) <
-        see::residual_error(rows, weights, plain.residual));
-  CHECK(see::residual_error(rows, {}, plain.residual) <
-        see::residual_error(rows, {}, direction.residual));
+  CHECK(see::residual_error(see::AnyRows(see::TableRows(rows)), weights, direction.residual) <
+        see::residual_error(see::AnyRows(see::TableRows(rows)), weights, plain.residual));
+  CHECK(see::residual_error(see::AnyRows(see::TableRows(rows)), {}, plain.residual) <
+        see::residual_error(see::AnyRows(see::TableRows(rows)), {}, direction.residual));
 }
 
 TEST_CASE("Residuals of tiny and constant tables") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "see/compress/compress_options.hpp"
 #include "see/compress/fit.hpp"
 #include "see/compress/induced_model.hpp"
 #include "see/compress/trellis_model.hpp"
@@ -21,25 +23,6 @@
 #include "see/model/builders.hpp"
 
 namespace see {
-
-/// How to compress a table. Exactly one of `ratio` and `bytes` is given; every byte of the model
-/// file but the vocabulary's counts, header included.
-///
-/// Methods: `trellis` codes rows as a residual without terms, entry by entry, and is the more exact
-/// wherever its classes find room; `induced` learns sememes, so that the model can be trained and
-/// scored by its factors; `auto` is trellis, and where that leaves more than half of the energy or
-/// has no room, the better of both.
-struct CompressOptions {
-  std::optional<double> ratio = {};         ///< 4 * rows * dim / bytes is to be at least this
-  std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes
-  std::string method = "auto";              ///< one of compress_methods(), or auto
-  /// What the trellis coder minimises, sum_w |x_w|^(-2 direction) |x_w - y_w|^2: 0 is the squared
-  /// error, 1 favours short rows as the cosine does.
-  double direction = 0;
-  std::uint64_t seed = 1;  ///< of induced; trellis draws no random numbers
-  Executor run = threads();
-  ProgressCallback progress = {};
-};
 
 /// Names that CompressOptions::method takes beside "auto".
 inline std::vector<std::string> compress_methods() { return {"induced", "trellis"}; }
@@ -63,7 +46,7 @@ inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t 
                                               const CompressOptions& options, FitStatus& status) {
   if (method == "trellis") {
     status = FitStatus::converged;
-    return trellis_parts(table, budget, options.direction, options.run, options.progress);
+    return trellis_parts(table, budget, options);
   }
   const InducedPlan plan = plan_within(table, budget, options.run);
   const InducedCode code =
@@ -86,6 +69,19 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
                   "method \"", options.method, "\", needed auto, induced or trellis");
   detail::require(options.direction >= 0 && options.direction <= 1, "a direction of ",
                   options.direction, ", needed 0 to 1");
+  detail::require(options.weights.empty() || std::cmp_equal(options.weights.size(), table.rows()),
+                  options.weights.size(), " weights for ", table.rows(), " rows");
+  for (const float weight : options.weights)
+    detail::require(std::isfinite(weight) && weight > 0, "a row weight of ", weight,
+                    ", needed a finite number above 0");
+  const RowMatrix<float>& activation = options.activation;
+  detail::require(
+      activation.size() == 0 || (activation.rows() == table.dim() &&
+                                 activation.cols() == table.dim() && activation.allFinite()),
+      "an activation covariance of ", activation.rows(), " x ", activation.cols(),
+      ", needed finite numbers, ", table.dim(), " x ", table.dim());
+  detail::require(options.checkpoint.empty() || options.method != "induced",
+                  "a checkpoint for method induced, needed method trellis or auto");
   detail::require(table.rows() > 0 && table.dim() > 0, "compressing a table of ", table.rows(),
                   " x ", table.dim(), ", needed at least one row and column");
   const std::uint64_t budget = detail::byte_budget(table, options);

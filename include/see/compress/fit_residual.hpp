@@ -4,12 +4,14 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "see/compress/encode_state.hpp"
 #include "see/compress/residual_codes.hpp"
 #include "see/compress/row_classes.hpp"
 #include "see/compress/trellis_encode.hpp"
@@ -28,6 +30,8 @@ struct ResidualOptions {
   Index most_classes = 256;             ///< classes are doubled while that pays, up to this many
   Index sample_rows = 65536;            ///< from which the classes are learned
   std::function<void(double)> progress = {};  ///< told now and then what share of rows is coded
+  /// A file that keeps the codes of rows, so that an interrupted run can go on; empty: none.
+  std::filesystem::path checkpoint = {};
 };
 
 struct ResidualFit {
@@ -48,15 +52,20 @@ inline std::uint64_t residual_overhead(Index rows, Index dim, Index classes) {
 namespace detail {
 
 /// `count` rows, evenly spread.
-inline RowMatrix<float> spread_rows(ConstRowMatrixRef<float> rows, Index count,
+inline RowMatrix<float> spread_rows(const AnyRows& rows, Index count,
                                     std::vector<std::size_t>& ids) {
-  RowMatrix<float> sample(count, rows.cols());
+  RowMatrix<float> sample(count, rows.embedding_dim());
   ids.clear();
-  for (Index i = 0; i < count; ++i) {
-    const Index w =
-        static_cast<Index>(static_cast<double>(i) * double(rows.rows()) / double(count));
-    sample.row(i) = rows.row(w);
-    ids.push_back(static_cast<std::size_t>(w));
+  std::vector<Index> chosen;
+  for (Index i = 0; i < count; ++i)
+    chosen.push_back(
+        static_cast<Index>(static_cast<double>(i) * double(rows.num_embeddings()) / double(count)));
+  ids.assign(chosen.begin(), chosen.end());
+  constexpr Index block = 256;
+  for (Index at = 0; at < count; at += block) {
+    const Index some = std::min(block, count - at);
+    rows.forward(std::span<const Index>(chosen).subspan(std::size_t(at), std::size_t(some)),
+                 sample.middleRows(at, some));
   }
   return sample;
 }
@@ -103,26 +112,39 @@ inline double spread_mismatch(ConstRowMatrixRef<float> rows, std::span<const flo
   return sum;
 }
 
+/// 64 bits that stand for rows, weights and plan.
+inline std::uint64_t plan_key(const AnyRows& rows, std::span<const float> weights,
+                              const RowClasses& classes, const ResidualPlan& plan, int window_bits,
+                              const Executor& run) {
+  std::uint64_t key = hash_rows(rows, run) ^ static_cast<std::uint64_t>(window_bits);
+  key = hash_numbers(weights, key);
+  key = hash_numbers(std::span<const std::uint32_t>(classes.of_row), key);
+  key = hash_numbers(std::span<const std::uint32_t>(plan.bits), key);
+  return hash_numbers(
+      std::span<const float>(plan.sigma.data(), static_cast<std::size_t>(plan.sigma.size())), key);
+}
+
 /// Classes learned from a sample of rows: doubled and refitted in turns as long as the expected
 /// error falls at equal bytes.
-inline RowClasses learn_classes(ConstRowMatrixRef<float> sample, std::span<const float> weights,
+inline RowClasses learn_classes(const RowMatrix<float>& sample, std::span<const float> weights,
                                 Index rows, std::uint64_t bytes, const ResidualOptions& options,
                                 const TrellisDistortion& distortion, const Executor& run,
                                 WaterFilling& filling) {
+  const AnyRows source{TableRows(sample)};
   const double share = static_cast<double>(sample.rows()) / static_cast<double>(rows);
   RowClasses classes, best;
   double least = std::numeric_limits<double>::infinity();
   classes.of_row.assign(static_cast<std::size_t>(sample.rows()), 0);
-  measure_classes(sample, weights, 1, classes, run);
+  measure_classes(source, weights, 1, classes, run);
   constexpr int passes = 6;
   for (Index count = 1; count <= options.most_classes && count <= sample.rows(); count *= 2) {
     const double bits = share * code_bits(rows, sample.cols(), count, bytes);
     if (bits < 0) break;
-    if (count > 1) split_classes(sample, filling.price, classes, run);
+    if (count > 1) split_classes(source, weights, filling.price, classes, run);
     WaterFilling trial;
     for (int pass = 0; pass < (count > 1 ? passes : 1); ++pass) {
-      if (pass > 0) assign_rows(sample, trial.price, classes, run);
-      measure_classes(sample, weights, static_cast<std::size_t>(count), classes, run);
+      if (pass > 0) assign_rows(source, weights, trial.price, classes, run);
+      measure_classes(source, weights, static_cast<std::size_t>(count), classes, run);
       if (pass % 3 == 0 || pass + 1 == passes)
         trial = water_fill(classes.spreads, distortion, bits);
     }
@@ -139,18 +161,22 @@ inline RowClasses learn_classes(ConstRowMatrixRef<float> sample, std::span<const
 }  // namespace detail
 
 /// sum_w weight_w |x_w - y_w|^2 for what the residual makes of the rows. O(rows * dim).
-inline double residual_error(ConstRowMatrixRef<float> rows, std::span<const float> weights,
+inline double residual_error(const AnyRows& source, std::span<const float> weights,
                              const Residual& residual, const Executor& run = serial()) {
-  const auto n = static_cast<std::size_t>(rows.rows());
+  const auto n = static_cast<std::size_t>(source.num_embeddings());
   const std::size_t grain = detail::grain_for(n, 64, 256);
   std::vector<double> errors((n + grain - 1) / grain, 0.0);
   for_ranges(run, n, grain, [&](std::size_t begin, std::size_t end) {
-    Eigen::RowVectorXf row(rows.cols());
-    for (std::size_t w = begin; w < end; ++w) {
-      residual.write_row(static_cast<Index>(w), row.data());
-      errors[begin / grain] += (weights.empty() ? 1.0 : double{weights[w]}) *
-                               double{(rows.row(static_cast<Index>(w)) - row).squaredNorm()};
-    }
+    Eigen::RowVectorXf row(source.embedding_dim());
+    detail::for_row_blocks(
+        source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
+          for (Index i = 0; i < rows.rows(); ++i) {
+            const std::size_t w = first + static_cast<std::size_t>(i);
+            residual.write_row(static_cast<Index>(w), row.data());
+            errors[begin / grain] += (weights.empty() ? 1.0 : double{weights[w]}) *
+                                     double{(rows.row(i) - row).squaredNorm()};
+          }
+        });
   });
   double error = 0;
   for (const double part : errors) error += part;
@@ -161,16 +187,16 @@ inline double residual_error(ConstRowMatrixRef<float> rows, std::span<const floa
 /// most `bytes` bytes: classes of rows by how they spread, rates by reverse water-filling over
 /// classes and entries with distortions measured on a sample, a Viterbi search a row, scales and
 /// means refitted to the codes. The same for any number of threads. About n * dim * 2^window_bits /
-/// 2^13 microseconds on one core with AVX2. Throws where there are no rows, a number is not finite,
-/// the weights are not n positive numbers, an option is out of range or the bytes do not suffice
-/// for a single class without codes (residual_overhead of 1 class + packed_padding).
-inline ResidualFit fit_residual(ConstRowMatrixRef<float> rows, std::uint64_t bytes,
+/// 2^13 microseconds on one core with AVX2. Rows are read in blocks, in five passes; memory beside
+/// them: the sample, the codes and four bytes a row. Throws where there are no rows, a number is
+/// not finite, the weights are not n positive numbers, an option is out of range or the bytes do
+/// not suffice for a single class without codes (residual_overhead of 1 class + packed_padding).
+inline ResidualFit fit_residual(const AnyRows& rows, std::uint64_t bytes,
                                 const ResidualOptions& options = {},
                                 const Executor& run = serial()) {
-  const Index n = rows.rows(), dim = rows.cols();
+  const Index n = rows.num_embeddings(), dim = rows.embedding_dim();
   detail::require(n >= 1 && dim >= 1, "a residual of ", n, " x ", dim,
                   " numbers, needed at least one");
-  detail::require(rows.allFinite(), "a residual of rows with a number that is not finite");
   detail::require(options.weights.empty() || std::cmp_equal(options.weights.size(), n),
                   options.weights.size(), " weights for ", n, " rows");
   for (const float weight : options.weights)
@@ -208,7 +234,7 @@ inline ResidualFit fit_residual(ConstRowMatrixRef<float> rows, std::uint64_t byt
   WaterFilling filling;
   RowClasses classes =
       detail::learn_classes(sample, weights_of(), n, bytes, options, distortion, run, filling);
-  detail::assign_rows(rows, filling.price, classes, run);
+  detail::assign_rows(rows, options.weights, filling.price, classes, run);
   const auto count = static_cast<std::size_t>(classes.mean.rows());
   detail::measure_classes(rows, options.weights, count, classes, run);
   const double budget = detail::code_bits(n, dim, Index(count), bytes);
@@ -216,21 +242,35 @@ inline ResidualFit fit_residual(ConstRowMatrixRef<float> rows, std::uint64_t byt
 
   RowClasses some = classes;
   const RowMatrix<float> few = detail::spread_rows(rows, std::min<Index>(n, 2048), ids);
+  const AnyRows few_rows{TableRows(few)};
   for (std::size_t i = 0; i < ids.size(); ++i) some.of_row[i] = classes.of_row[ids[i]];
   some.of_row.resize(ids.size());
   for (int pass = 0; pass < 3; ++pass) {
-    detail::measure_patterns(few, some, filling, window_bits, distortion, scales, run);
+    detail::measure_patterns(few_rows, some, filling, window_bits, distortion, scales, run);
     filling = water_fill(classes.spreads, distortion, budget);
   }
 
   ResidualFit fit;
   fit.expected = filling.distortion;
   detail::ResidualPlan plan(classes, filling, scales);
-  Array<std::uint8_t> codes =
-      detail::encode_all(rows, options.weights, classes, plan, window_bits, run, options.progress);
+  detail::Checkpoint checkpoint(
+      options.checkpoint,
+      options.checkpoint.empty()
+          ? 0
+          : detail::plan_key(rows, options.weights, classes, plan, window_bits, run));
+  Array<std::uint8_t> codes = detail::encode_all(rows, options.weights, classes, plan, window_bits,
+                                                 run, std::move(checkpoint), options.progress);
   fit.residual = Residual(detail::residual_parts(classes, plan, window_bits, std::move(codes)));
   fit.error = residual_error(rows, options.weights, fit.residual, run);
   return fit;
+}
+
+/// The same for rows in memory.
+inline ResidualFit fit_residual(ConstRowMatrixRef<float> rows, std::uint64_t bytes,
+                                const ResidualOptions& options = {},
+                                const Executor& run = serial()) {
+  return fit_residual(AnyRows(TableRows(rows.data(), rows.rows(), rows.cols(), rows.outerStride())),
+                      bytes, options, run);
 }
 
 }  // namespace see

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "see/compress/encode_state.hpp"
 #include "see/compress/row_classes.hpp"
 #include "see/compress/trellis_encode.hpp"
 #include "see/compress/water_filling.hpp"
@@ -20,26 +21,6 @@
 /// The steps of fit_residual from rates to bits: coding rows, and measuring and refitting on what
 /// their codes hold.
 namespace see::detail {
-
-/// Weighted sums of (value, target) pairs, for the line target = mean + scale * value.
-struct LineFit {
-  double weight = 0, value = 0, target = 0, square = 0, product = 0;
-
-  void add(double w, double v, double t) {
-    weight += w;
-    value += w * v;
-    target += w * t;
-    square += w * v * v;
-    product += w * v * t;
-  }
-  void add(const LineFit& other) {
-    weight += other.weight;
-    value += other.value;
-    target += other.target;
-    square += other.square;
-    product += other.product;
-  }
-};
 
 /// How the rows of all classes are coded.
 struct ResidualPlan {
@@ -65,30 +46,36 @@ struct ResidualPlan {
   }
 };
 
-/// Codes the rows of [begin, end) that have bits and calls done(row, its class, windows).
+/// Codes the rows of [begin, end) that have bits and calls done(row, its class, its numbers,
+/// encoder, windows).
 template <class Done>
-void encode_rows(ConstRowMatrixRef<float> rows, const RowClasses& classes, const ResidualPlan& plan,
+void encode_rows(const AnyRows& source, const RowClasses& classes, const ResidualPlan& plan,
                  int window_bits, std::size_t begin, std::size_t end, const Done& done) {
   TrellisEncoder encoder(window_bits, std::max<std::size_t>(plan.most_steps, 1));
   Eigen::RowVectorXf centred;
-  for (std::size_t w = begin; w < end; ++w) {
-    const std::uint32_t c = classes.of_row[w];
-    if (plan.bits[c] == 0) continue;
-    centred = rows.row(static_cast<Index>(w)) - classes.mean.row(c);
-    done(w, c, encoder, encoder.encode(plan.steps[c], centred.data(), plan.sigma.row(c).data()));
-  }
+  for_row_blocks(source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
+    for (Index i = 0; i < rows.rows(); ++i) {
+      const std::size_t w = first + static_cast<std::size_t>(i);
+      const std::uint32_t c = classes.of_row[w];
+      if (plan.bits[c] == 0) continue;
+      centred = rows.row(i) - classes.mean.row(c);
+      const float* const row = rows.data() + i * rows.cols();
+      done(w, c, row, encoder,
+           encoder.encode(plan.steps[c], centred.data(), plan.sigma.row(c).data()));
+    }
+  });
 }
 
 /// Codes a sample and measures for each pattern how much error it leaves and which scale of the
 /// table fits best, both relative to the classes' deviations. Patterns with less than a thousandth
 /// of the energy keep what they had.
-inline void measure_patterns(ConstRowMatrixRef<float> sample, const RowClasses& classes,
+inline void measure_patterns(const AnyRows& sample, const RowClasses& classes,
                              const WaterFilling& filling, int window_bits,
                              TrellisDistortion& distortion, std::vector<double>& scales,
                              const Executor& run) {
   constexpr std::size_t patterns = trellis_patterns.size();
   const ResidualPlan plan(classes, filling, scales);
-  const auto n = static_cast<std::size_t>(sample.rows());
+  const auto n = static_cast<std::size_t>(sample.num_embeddings());
   const std::size_t grain = grain_for(n, 64, 16);
   struct Sums {
     double error = 0, energy = 0, product = 0, square = 0;
@@ -96,14 +83,14 @@ inline void measure_patterns(ConstRowMatrixRef<float> sample, const RowClasses& 
   std::vector<std::vector<Sums>> parts((n + grain - 1) / grain, std::vector<Sums>(patterns));
   for_ranges(run, n, grain, [&](std::size_t begin, std::size_t end) {
     encode_rows(sample, classes, plan, window_bits, begin, end,
-                [&](std::size_t w, std::uint32_t c, const TrellisEncoder& encoder,
+                [&](std::size_t, std::uint32_t c, const float* row, const TrellisEncoder& encoder,
                     std::span<const std::uint32_t> windows) {
                   for (std::size_t i = 0; i < windows.size(); ++i) {
                     const TrellisStep& step = plan.steps[c][i];
                     const auto p = static_cast<std::size_t>(filling.classes[c].pattern[step.first]);
                     for (int v = 0; v < step.entries; ++v) {
                       const std::size_t t = step.first + static_cast<std::size_t>(v);
-                      const double target = sample(Index(w), Index(t)) - classes.mean(c, Index(t));
+                      const double target = double{row[t]} - double{classes.mean(c, Index(t))};
                       const double deviation = std::sqrt(classes.spreads[c].variance[t]);
                       const double value = deviation * encoder.value(v, windows[i]);
                       const double error = target - scales[p] * value;
@@ -133,35 +120,42 @@ inline void measure_patterns(ConstRowMatrixRef<float> sample, const RowClasses& 
   }
 }
 
-/// Codes all rows into `codes` and refits the scale and mean of each class and entry to what the
-/// windows hold.
-inline Array<std::uint8_t> encode_all(ConstRowMatrixRef<float> rows, std::span<const float> weights,
+/// Ranges of rows whose sums are held at once.
+inline constexpr std::size_t ranges_at_once = 8;
+
+/// The rows that make one range of encode_all.
+inline std::size_t encode_grain(std::size_t rows) {
+  return std::min<std::size_t>(grain_for(rows, 64, 64), 4096);
+}
+
+/// Codes all rows and refits the scale and mean of each class and entry to what the windows hold.
+/// Goes on from what `checkpoint` has kept; keeps the state there where progress throws.
+inline Array<std::uint8_t> encode_all(const AnyRows& source, std::span<const float> weights,
                                       RowClasses& classes, ResidualPlan& plan, int window_bits,
-                                      const Executor& run,
+                                      const Executor& run, Checkpoint checkpoint,
                                       const std::function<void(double)>& progress) {
-  const auto n = static_cast<std::size_t>(rows.rows());
+  const auto n = static_cast<std::size_t>(source.num_embeddings());
   const auto cells = static_cast<std::size_t>(plan.sigma.size());
-  const auto dim = static_cast<std::size_t>(rows.cols());
-  const std::size_t grain = grain_for(n, 64, 64);
+  const auto dim = static_cast<std::size_t>(source.embedding_dim());
+  const std::size_t grain = encode_grain(n);
   const std::size_t ranges = (n + grain - 1) / grain;
   std::vector<std::uint64_t> starts(ranges + 1, 0);
   for (std::size_t w = 0; w < n; ++w) starts[w / grain + 1] += plan.bits[classes.of_row[w]];
   for (std::size_t r = 0; r < ranges; ++r) starts[r + 1] += starts[r];
-  std::vector<std::uint8_t> codes(packed_bytes(starts[ranges]));
-  std::vector<Array<std::uint8_t>> parts(ranges);
-  std::vector<LineFit> fits(cells);
-  constexpr std::size_t together = 8;  // ranges whose sums are held at once
-  std::vector<std::vector<LineFit>> sums(std::min(together, ranges));
-  for (std::size_t from = 0; from < ranges; from += together) {
-    const std::size_t some = std::min(together, ranges - from);
+  EncodeState state = checkpoint.restore(ranges, cells);
+  state.fits.resize(cells);
+  std::vector<std::vector<LineFit>> sums(std::min(ranges_at_once, ranges));
+  for (std::size_t from = state.codes.size(); from < ranges; from += ranges_at_once) {
+    const std::size_t some = std::min(ranges_at_once, ranges - from);
+    state.codes.resize(from + some);
     run(some, [&](std::size_t i) {
       const std::size_t r = from + i;
       sums[i].assign(cells, {});
       BitWriter writer;
       writer.write(0, static_cast<int>(starts[r] & 7));
-      encode_rows(rows, classes, plan, window_bits, r * grain, std::min(n, (r + 1) * grain),
-                  [&](std::size_t w, std::uint32_t c, const TrellisEncoder& encoder,
-                      std::span<const std::uint32_t> windows) {
+      encode_rows(source, classes, plan, window_bits, r * grain, std::min(n, (r + 1) * grain),
+                  [&](std::size_t w, std::uint32_t c, const float* row,
+                      const TrellisEncoder& encoder, std::span<const std::uint32_t> windows) {
                     write_windows(plan.steps[c], windows, writer);
                     const double weight = weights.empty() ? 1.0 : double{weights[w]};
                     for (std::size_t s = 0; s < windows.size(); ++s) {
@@ -169,23 +163,31 @@ inline Array<std::uint8_t> encode_all(ConstRowMatrixRef<float> rows, std::span<c
                       for (int v = 0; v < step.entries; ++v) {
                         const std::size_t t = step.first + static_cast<std::size_t>(v);
                         sums[i][c * dim + t].add(weight, encoder.value(v, windows[s]),
-                                                 rows(Index(w), Index(t)));
+                                                 double{row[t]});
                       }
                     }
                   });
-      parts[r] = writer.finish();
+      state.codes[r] = writer.finish();
     });
     for (std::size_t i = 0; i < some; ++i)
-      for (std::size_t at = 0; at < cells; ++at) fits[at].add(sums[i][at]);
-    if (progress) progress(static_cast<double>(from + some) / static_cast<double>(ranges));
+      for (std::size_t at = 0; at < cells; ++at) state.fits[at].add(sums[i][at]);
+    checkpoint.keep(state, false);
+    try {
+      if (progress) progress(static_cast<double>(from + some) / static_cast<double>(ranges));
+    } catch (...) {
+      checkpoint.keep(state, true);
+      throw;
+    }
   }
+  std::vector<std::uint8_t> codes(packed_bytes(starts[ranges]));
   for (std::size_t r = 0; r < ranges; ++r) {
     const auto first = static_cast<std::size_t>(starts[r] >> 3);
-    for (std::size_t i = 0; i < parts[r].size() && first + i < codes.size(); ++i)
-      codes[first + i] = static_cast<std::uint8_t>(codes[first + i] | parts[r][i]);
+    const Array<std::uint8_t>& part = state.codes[r];
+    for (std::size_t i = 0; i < part.size() && first + i < codes.size(); ++i)
+      codes[first + i] = static_cast<std::uint8_t>(codes[first + i] | part[i]);
   }
   for (std::size_t at = 0; at < cells; ++at) {
-    const LineFit& fit = fits[at];
+    const LineFit& fit = state.fits[at];
     if (fit.weight <= 0) continue;
     const double spread = fit.square - fit.value * fit.value / fit.weight;
     const double common = fit.product - fit.value * fit.target / fit.weight;

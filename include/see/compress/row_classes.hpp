@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "see/compress/basis.hpp"
@@ -14,6 +15,7 @@
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/eval/row_source.hpp"
 
 namespace see {
 
@@ -26,12 +28,26 @@ struct RowClasses {
 
 namespace detail {
 
+/// Rows that are read at once.
+inline constexpr std::size_t rows_at_once = 256;
+
+/// Calls body(first, rows) for the rows [begin, end), a matrix of at most rows_at_once at a time.
+template <class Body>
+void for_row_blocks(const AnyRows& source, std::size_t begin, std::size_t end, const Body& body) {
+  RowMatrix<float> rows;
+  for (std::size_t first = begin; first < end; first += rows_at_once) {
+    rows.resize(static_cast<Index>(std::min(rows_at_once, end - first)), source.embedding_dim());
+    forward_range(source, static_cast<Index>(first), rows);
+    body(first, std::as_const(rows));
+  }
+}
+
 /// Means, variances, counts and weights of the classes for the rows' classes as they stand.
-/// A class without rows keeps zeros. O(rows * dim).
-inline void measure_classes(ConstRowMatrixRef<float> rows, std::span<const float> weights,
+/// A class without rows keeps zeros. Throws where a number is not finite. O(rows * dim).
+inline void measure_classes(const AnyRows& source, std::span<const float> weights,
                             std::size_t count, RowClasses& classes, const Executor& run) {
-  const auto n = static_cast<std::size_t>(rows.rows());
-  const Index dim = rows.cols();
+  const auto n = static_cast<std::size_t>(source.num_embeddings());
+  const Index dim = source.embedding_dim();
   const auto classes_count = static_cast<Index>(count);
   const std::size_t grain = grain_for(n, 16, 1024);
   struct Sums {
@@ -45,15 +61,18 @@ inline void measure_classes(ConstRowMatrixRef<float> rows, std::span<const float
     sums.second.setZero(classes_count, dim);
     sums.rows.assign(count, 0);
     sums.weight.assign(count, 0);
-    for (std::size_t w = begin; w < end; ++w) {
-      const std::uint32_t c = classes.of_row[w];
-      const double weight = weights.empty() ? 1.0 : double{weights[w]};
-      const auto row = rows.row(static_cast<Index>(w)).cast<double>().array();
-      sums.rows[c] += 1;
-      sums.weight[c] += weight;
-      sums.first.row(c).array() += weight * row;
-      sums.second.row(c).array() += weight * row.square();
-    }
+    for_row_blocks(source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
+      for (Index i = 0; i < rows.rows(); ++i) {
+        const std::size_t w = first + static_cast<std::size_t>(i);
+        const std::uint32_t c = classes.of_row[w];
+        const double weight = weights.empty() ? 1.0 : double{weights[w]};
+        const auto row = rows.row(i).cast<double>().array();
+        sums.rows[c] += 1;
+        sums.weight[c] += weight;
+        sums.first.row(c).array() += weight * row;
+        sums.second.row(c).array() += weight * row.square();
+      }
+    });
   });
   for (std::size_t r = 1; r < parts.size(); ++r) {
     parts[0].first += parts[r].first;
@@ -79,55 +98,66 @@ inline void measure_classes(ConstRowMatrixRef<float> rows, std::span<const float
           std::max(0.0, parts[0].second(at, t) / spread.weight - mean * mean);
     }
   }
+  require(classes.mean.allFinite(), "coding rows with a number that is not finite");
 }
 
-/// Puts each row into the class c with the least
-///     sum_t log(v_{c,t}) + (x_t - mean_{c,t})^2 / v_{c,t},  v_{c,t} = max(variance, level of c),
-/// twice the negative log-likelihood: at a high rate it is, up to a constant, the bits that the row
-/// takes at equal error. The level, price * rows / (2 log(2) weight), is the variance that earns no
-/// bits. Two matrix products: O(rows * dim * classes).
-inline void assign_rows(ConstRowMatrixRef<float> rows, double price, RowClasses& classes,
-                        const Executor& run) {
-  const Index dim = rows.cols(), count = classes.mean.rows();
+/// Puts each row x of weight omega into the class c with the least
+///
+///     sum_t log(v_{c,t} / level_c) + omega / omega_c (x_t - mean_{c,t})^2 / v_{c,t}
+///
+/// where omega_c is the mean weight of the class, level_c = price / (2 log(2) omega_c) the variance
+/// that earns no bits and v_{c,t} = max(variance, level_c). Up to a constant and at a high rate it
+/// is, in units of price / (2 log(2)), the price of the row's bits and its weighted error; for
+/// equal weights twice the negative log-likelihood. Two matrix products: O(rows * dim * classes).
+inline void assign_rows(const AnyRows& source, std::span<const float> weights, double price,
+                        RowClasses& classes, const Executor& run) {
+  const Index dim = source.embedding_dim(), count = classes.mean.rows();
   RowMatrix<float> square(dim, count), linear(dim, count);
-  Eigen::RowVectorXf constant(count);
+  Eigen::RowVectorXf constant(count), logs(count);
   for (Index c = 0; c < count; ++c) {
     const ClassSpread& spread = classes.spreads[static_cast<std::size_t>(c)];
     if (spread.rows == 0) {
       square.col(c).setZero();
       linear.col(c).setZero();
-      constant[c] = std::numeric_limits<float>::max();
+      constant[c] = 0;
+      logs[c] = std::numeric_limits<float>::max();
       continue;
     }
-    const double level = std::max(
-        price * spread.rows / (2 * std::numbers::ln2 * std::max(spread.weight, 1e-30)), 1e-30);
-    double sum = 0;
+    const double omega = std::max(spread.weight / spread.rows, 1e-30);
+    const double level = std::max(price / (2 * std::numbers::ln2 * omega), 1e-30);
+    double sum = 0, log_sum = 0;
     for (Index t = 0; t < dim; ++t) {
       const double variance = std::max(spread.variance[static_cast<std::size_t>(t)], level);
       const double mean = classes.mean(c, t);
-      square(t, c) = static_cast<float>(1 / variance);
-      linear(t, c) = static_cast<float>(-2 * mean / variance);
-      sum += std::log(variance) + mean * mean / variance;
+      square(t, c) = static_cast<float>(1 / (variance * omega));
+      linear(t, c) = static_cast<float>(-2 * mean / (variance * omega));
+      sum += mean * mean / (variance * omega);
+      log_sum += std::log(variance / level);
     }
     constant[c] = static_cast<float>(sum);
+    logs[c] = static_cast<float>(log_sum);
   }
-  classes.of_row.resize(static_cast<std::size_t>(rows.rows()));
-  for_ranges(run, classes.of_row.size(), 512, [&](std::size_t begin, std::size_t end) {
-    const auto part = rows.middleRows(static_cast<Index>(begin), static_cast<Index>(end - begin));
-    RowMatrix<float> score = part.cwiseAbs2() * square;
-    score.noalias() += part * linear;
-    score.rowwise() += constant;
-    for (std::size_t w = begin; w < end; ++w) {
-      Index best = 0;
-      score.row(static_cast<Index>(w - begin)).minCoeff(&best);
-      classes.of_row[w] = static_cast<std::uint32_t>(best);
-    }
+  classes.of_row.resize(static_cast<std::size_t>(source.num_embeddings()));
+  const std::size_t grain = grain_for(classes.of_row.size(), 64, 2 * rows_at_once);
+  for_ranges(run, classes.of_row.size(), grain, [&](std::size_t begin, std::size_t end) {
+    RowMatrix<float> score;
+    for_row_blocks(source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
+      score.noalias() = rows.cwiseAbs2() * square;
+      score.noalias() += rows * linear;
+      for (Index i = 0; i < rows.rows(); ++i) {
+        const std::size_t w = first + static_cast<std::size_t>(i);
+        const float weight = weights.empty() ? 1.0F : weights[w];
+        Index best = 0;
+        (weight * (score.row(i) + constant) + logs).minCoeff(&best);
+        classes.of_row[w] = static_cast<std::uint32_t>(best);
+      }
+    });
   });
 }
 
 /// Twice as many classes: rows of each that spread more, and less, than its variances say.
-inline void split_classes(ConstRowMatrixRef<float> rows, double price, RowClasses& classes,
-                          const Executor& run) {
+inline void split_classes(const AnyRows& rows, std::span<const float> weights, double price,
+                          RowClasses& classes, const Executor& run) {
   const Index count = classes.mean.rows();
   classes.mean = classes.mean.replicate(2, 1).eval();
   const std::vector<ClassSpread> twins = classes.spreads;
@@ -135,7 +165,7 @@ inline void split_classes(ConstRowMatrixRef<float> rows, double price, RowClasse
   for (Index c = 0; c < 2 * count; ++c)
     for (double& variance : classes.spreads[static_cast<std::size_t>(c)].variance)
       variance *= c < count ? 0.7 : 1.4;
-  assign_rows(rows, price, classes, run);
+  assign_rows(rows, weights, price, classes, run);
 }
 
 }  // namespace detail

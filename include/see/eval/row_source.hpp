@@ -2,8 +2,10 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "see/core/array.hpp"
@@ -89,6 +91,33 @@ class TableRows {
   Index rows_;
   Index dim_;
   Index stride_;
+};
+
+/// Rows of any source, or rows that are computed when they are asked for, as one type.
+class AnyRows {
+ public:
+  using Forward = std::function<void(std::span<const Index> ids, RowMatrixRef<float> out)>;
+
+  /// `forward` is as RowSource says.
+  AnyRows(Index rows, Index dim, Forward forward)
+      : rows_(rows), dim_(dim), forward_(std::move(forward)) {}
+
+  /// A copy of a source, which is small where the source views or shares its rows.
+  template <RowSource Source>
+  explicit AnyRows(Source source)
+      : AnyRows(source.num_embeddings(), source.embedding_dim(),
+                [source = std::move(source)](std::span<const Index> ids, RowMatrixRef<float> out) {
+                  source.forward(ids, out);
+                }) {}
+
+  Index num_embeddings() const noexcept { return rows_; }
+  Index embedding_dim() const noexcept { return dim_; }
+  void forward(std::span<const Index> ids, RowMatrixRef<float> out) const { forward_(ids, out); }
+
+ private:
+  Index rows_;
+  Index dim_;
+  Forward forward_;
 };
 
 /// Some rows of another source, renumbered: row i is row rows[i] of `source`. Two such lists of

@@ -187,9 +187,11 @@ inline void transpose_to_floats(NpyType type, const std::byte* from, std::size_t
   }
 }
 
-inline Table read_npy(const std::shared_ptr<const MappedFile>& file, Index first) {
-  const NpyHeader header = read_npy_header(file->text());
+/// A vector, where `vector` allows one, is a table of one column.
+inline Table read_npy(const std::shared_ptr<const MappedFile>& file, Index first, bool vector) {
+  NpyHeader header = read_npy_header(file->text());
   const NpyType type = npy_type(header.descr);
+  if (vector && header.shape.size() == 1) header.shape.push_back(1);
   require<FileError>(header.shape.size() == 2, "the array has ", header.shape.size(),
                      " dimensions, needed 2: rows and columns");
   const auto all = static_cast<std::uint64_t>(header.shape[0]);
@@ -224,9 +226,10 @@ inline Table read_npy(const std::shared_ptr<const MappedFile>& file, Index first
 }
 
 /// As above; messages begin with the path.
-inline Table read_npy_file(const std::shared_ptr<const MappedFile>& file, Index first) {
+inline Table read_npy_file(const std::shared_ptr<const MappedFile>& file, Index first,
+                           bool vector = false) {
   try {
-    return read_npy(file, first);
+    return read_npy(file, first, vector);
   } catch (const FileError& error) {
     fail<FileError>(file->path().string(), ": ", error.what());
   }
@@ -242,6 +245,14 @@ inline Table read_npy_file(const std::shared_ptr<const MappedFile>& file, Index 
 inline Table read_npy(const std::filesystem::path& path, const ReadOptions& options = {}) {
   detail::require(options.first >= 1, "asked for ", options.first, " rows, needed at least 1");
   return detail::read_npy_file(MappedFile::open(path), options.first);
+}
+
+/// Reads a .npy file of one dimension, or of two of which one is 1. Throws as read_npy.
+inline Array<float> read_npy_vector(const std::filesystem::path& path) {
+  const Table table = detail::read_npy_file(MappedFile::open(path), all_rows, true);
+  detail::require<FileError>(table.rows() == 1 || table.dim() == 1, path.string(), ": is ",
+                             table.rows(), " x ", table.dim(), ", needed a vector");
+  return table.values();
 }
 
 /// Writes a rows x dim table of "<f4" in C order block by block, so that it need not be in memory;

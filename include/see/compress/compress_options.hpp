@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "see/core/parallel.hpp"
+#include "see/core/progress.hpp"
+#include "see/core/types.hpp"
+
+namespace see {
+
+/// How to compress a table. Exactly one of `ratio` and `bytes` is given; every byte of the model
+/// file but the vocabulary's counts, header included.
+///
+/// Methods: `trellis` codes rows as a residual without terms, entry by entry, and is the more exact
+/// wherever its classes find room; `induced` learns sememes, so that the model can be trained and
+/// scored by its factors; `auto` is trellis, and where that leaves more than half of the energy or
+/// has no room, the better of both.
+///
+/// The trellis coder minimises
+///
+///     sum_w weights[w] |x_w|^(-2 direction) (x_w - y_w)' activation (x_w - y_w)
+///
+/// by default the plain squared error; induced terms always minimise that.
+struct CompressOptions {
+  std::optional<double> ratio = {};         ///< 4 * rows * dim / bytes is to be at least this
+  std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes
+  std::string method = "auto";              ///< one of compress_methods(), or auto
+  double direction = 0;                     ///< 0 to 1; 1 favours short rows as the cosine does
+  std::vector<float> weights = {};          ///< one a row, above 0; empty: all alike
+  RowMatrix<float> activation = {};         ///< dim x dim, symmetric; empty: the identity
+  std::filesystem::path checkpoint = {};    ///< of trellis: a file to go on from and to keep
+  std::uint64_t seed = 1;                   ///< of induced; trellis draws no random numbers
+  Executor run = threads();
+  ProgressCallback progress = {};
+};
+
+}  // namespace see
