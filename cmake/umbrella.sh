@@ -6,7 +6,7 @@ set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../include/see"
 
-layers="core kernel model nn eval io knowledge compress"  # the table in HACKING.md, top to bottom
+layers="core kernel model nn eval io knowledge compress baseline"  # the table in HACKING.md, top to bottom
 optional="knowledge/hunspell_segmenter.hpp"  # include another library: only by their own names
 
 umbrella() {

@@ -1,15 +1,17 @@
 // What knowledge is worth: lexicons made from WordNet and morphemes against the same with their
-// units or morphemes drawn at random and against induced sememes, in equally many bytes, and words
-// composed without ever having been seen against what one would do without a model.
+// units or morphemes drawn at random, against induced sememes and trellis codes, and together with
+// these (hybrid), in equally many bytes, and words composed without ever having been seen against
+// what one would do without a model.
 //
 //     knowledge TABLE WORDNET [--rows N] [--held N] [--ratio R]... [--wordsim FILE]...
-//               [--morphemes FILE]
+//               [--morphemes FILE] [--only ROW]...
 //
 // TABLE: embeddings with words, the most frequent first (20,000 rows are taken unless told else).
 // WORDNET: the folder of a WordNet. --held: words drawn from these rows, left out of all fits and
 // composed (0). --ratio: float32 bytes of the rows that are fitted, divided by the bytes of the
 // model (20 and 40). --wordsim: word pairs scored by people. --morphemes: segmentations of words,
-// else morphemes are learned from the words. Prints Markdown.
+// else morphemes are learned from the words. --only: knowledge, random, induced, trellis or hybrid,
+// else all. Prints Markdown.
 
 #include <algorithm>
 #include <cstdint>
@@ -17,20 +19,18 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <see/see.hpp>
 
+#include "knowledge_words.hpp"
+
 namespace {
 
-using see::Index;
-using Rows = see::RowMatrix<float>;
 using Segment = std::function<void(std::string_view, std::vector<see::Morph>&)>;
 
 /// Any segmenter.
@@ -39,19 +39,15 @@ struct AnySegmenter {
   void segment(std::string_view word, std::vector<see::Morph>& morphs) const { cut(word, morphs); }
 };
 
-/// Words, their rows and what is known of them.
-struct Words {
-  see::Vocabulary names;
-  Rows rows;
-  std::vector<std::vector<see::WordNetSense>> senses;
-  see::SememeAnnotation annotation;
-};
-
 struct Arguments {
   std::string table, wordnet, morphemes;
   Index rows = 20000, held = 0;
   std::vector<double> ratios;
-  std::vector<std::string> pairs;
+  std::vector<std::string> pairs, only;
+
+  bool wants(const std::string& row) const {
+    return only.empty() || std::find(only.begin(), only.end(), row) != only.end();
+  }
 };
 
 struct Experiment {
@@ -60,23 +56,6 @@ struct Experiment {
   std::vector<std::vector<see::WordPair>> pairs;
   std::string morphemes;  // a file, or none
 };
-
-Words take(const see::Table& table, const std::vector<bool>& held, bool which,
-           const see::WordNet& wordnet) {
-  std::vector<std::string_view> names;
-  std::vector<Index> rows;
-  for (Index w = 0; w < table.rows(); ++w)
-    if (held[static_cast<std::size_t>(w)] == which) {
-      names.push_back(table.words()[w]);
-      rows.push_back(w);
-    }
-  Words words{
-      see::Vocabulary::from(names), Rows(static_cast<Index>(rows.size()), table.dim()), {}, {}};
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    words.rows.row(static_cast<Index>(i)) = table.matrix().row(rows[i]);
-  words.senses = see::look_up_all(wordnet, words.names, see::threads());
-  return words;
-}
 
 /// As many morphs as `other` finds, but cut anywhere; equal words are cut alike.
 Segment random_cuts(Segment other) {
@@ -133,8 +112,11 @@ see::Lexicon shuffled(const see::KnowledgeLexicon& knowledge) {
 
 constexpr see::Precision precision = see::Precision::i8;
 
-std::uint64_t bytes_of(const see::EntangledEmbedding<float>& layer) {
-  return see::model_bytes(see::Model<float>{layer, {}, {}}, precision).total;
+/// With the names of units, which composing takes.
+std::uint64_t bytes_of(const see::EntangledEmbedding<float>& layer,
+                       const see::KnowledgeLexicon& knowledge) {
+  return see::model_bytes(see::Model<float>{layer, {}, {}, see::to_notes(knowledge)}, precision)
+      .total;
 }
 
 /// Its factors as the file has them.
@@ -196,7 +178,7 @@ std::uint64_t planned_bytes(const see::KnowledgeLexicon& knowledge, Index width,
   auto parts = see::make_parts<float>(see::Shape(dims), knowledge.lexicon, 1);
   parts.basis.mean = std::vector<float>(static_cast<std::size_t>(dim));
   if (width < dim) parts.basis.axes = std::vector<float>(static_cast<std::size_t>(width * dim));
-  return bytes_of(see::EntangledEmbedding<float>(std::move(parts)));
+  return bytes_of(see::EntangledEmbedding<float>(std::move(parts)), knowledge);
 }
 
 std::optional<Made> make_within(const Experiment& experiment, const Plan& plan,
@@ -239,6 +221,18 @@ void print_report(const see::KnowledgeReport& report) {
       report.told_by_units, report.told_by_distinctions, report.collisions);
 }
 
+/// The held words' columns of a row, and its end.
+void print_composed(const Experiment& experiment, const see::KnowledgeLexicon& knowledge,
+                    const see::EntangledEmbedding<float>& layer, const see::Morphemes& morphs) {
+  if (experiment.held.names.empty()) {
+    std::printf("\n");
+    return;
+  }
+  const auto composed = see::Composer(knowledge).compose(layer, experiment.held.names,
+                                                         experiment.held.annotation, morphs);
+  print_cosines(experiment.held, composed.embedding.to_dense());
+}
+
 enum class Variant { knowledge, random_units, random_cuts };
 
 void knowledge_row(const Experiment& experiment, const std::string& name, const Plan& plan,
@@ -252,84 +246,37 @@ void knowledge_row(const Experiment& experiment, const std::string& name, const 
   if (variant == Variant::random_units) knowledge.lexicon = shuffled(knowledge);
   const auto layer =
       rounded(see::fit_knowledge(knowledge, experiment.known.rows, {.width = plan.width}));
-  print_fit(experiment, name, layer, bytes_of(layer));
-  if (experiment.held.names.empty()) {
-    std::printf("\n");
-  } else {
-    const auto composed = see::Composer(knowledge).compose(
-        layer, experiment.held.names, experiment.held.annotation, made->held_morphs);
-    print_cosines(experiment.held, composed.embedding.to_dense());
-  }
+  print_fit(experiment, name, layer, bytes_of(layer, knowledge));
+  print_composed(experiment, knowledge, layer, made->held_morphs);
   print_report(knowledge.report);
   std::fflush(stdout);
 }
 
-/// Means of known words that share n-grams of 3 to 5 bytes, word ends marked: a word counts once
-/// for each n-gram that it shares.
-Rows ngram_means(const Words& known, const Words& held, const Eigen::RowVectorXf& mean) {
-  struct Sum {
-    Eigen::RowVectorXf rows;
-    float count = 0;
-  };
-  std::unordered_map<std::string, Sum> sums;
-  const auto for_grams = [](std::string_view name, const auto& body) {
-    const std::string word = "<" + std::string(name) + ">";
-    for (std::size_t n = 3; n <= 5; ++n)
-      for (std::size_t at = 0; at + n <= word.size(); ++at) body(word.substr(at, n));
-  };
-  for (Index w = 0; w < held.names.size(); ++w)
-    for_grams(held.names[w], [&](const std::string& gram) {
-      sums.emplace(gram, Sum{Eigen::RowVectorXf::Zero(mean.size()), 0});
-    });
-  for (Index w = 0; w < known.names.size(); ++w)
-    for_grams(known.names[w], [&](const std::string& gram) {
-      const auto at = sums.find(gram);
-      if (at == sums.end()) return;
-      at->second.rows += known.rows.row(w);
-      ++at->second.count;
-    });
-  Rows result(held.names.size(), mean.size());
-  for (Index w = 0; w < held.names.size(); ++w) {
-    Sum all{Eigen::RowVectorXf::Zero(mean.size()), 0};
-    for_grams(held.names[w], [&](const std::string& gram) {
-      all.rows += sums.at(gram).rows;
-      all.count += sums.at(gram).count;
-    });
-    result.row(w) = all.count > 0 ? Eigen::RowVectorXf(all.rows / all.count) : mean;
-  }
-  return result;
-}
-
-/// For each sense the mean of the known words in its synset or, where there are none, in the
-/// nearest one above it, weighted by the sense's share; the rows of `otherwise` for words without a
-/// sense.
-Rows synset_means(const see::WordNet& wordnet, const Words& known, const Words& held,
-                  const Rows& otherwise) {
-  const see::WordNetTaxonomy taxonomy(wordnet);
-  std::map<std::uint32_t, std::pair<Eigen::RowVectorXf, float>> sums;
-  for (Index w = 0; w < known.names.size(); ++w)
-    for (const auto& sense : known.senses[static_cast<std::size_t>(w)]) {
-      const auto at =
-          sums.emplace(sense.synset, std::pair(Eigen::RowVectorXf::Zero(known.rows.cols()), 0.0F))
-              .first;
-      at->second.first += known.rows.row(w);
-      ++at->second.second;
-    }
-  Rows result = otherwise;
-  for (Index w = 0; w < held.names.size(); ++w) {
-    const auto first = held.annotation.first_sense[static_cast<std::size_t>(w)];
-    Eigen::RowVectorXf row = Eigen::RowVectorXf::Zero(known.rows.cols());
-    for (Index s = first; s < first + held.annotation.senses_of(w); ++s) {
-      auto node = held.annotation.senses[static_cast<std::size_t>(s)];
-      while (!sums.contains(node) && taxonomy.parents()[node] != node)
-        node = taxonomy.parents()[node];
-      if (const auto at = sums.find(node); at != sums.end())
-        row += held.annotation.shares[static_cast<std::size_t>(s)] * at->second.first /
-               at->second.second;
-    }
-    if (row.squaredNorm() > 0) result.row(w) = row;
-  }
-  return result;
+/// Knowledge and a residual, as `see compress --method hybrid` makes them.
+void hybrid_row(const Experiment& experiment, const see::Table& known, std::uint64_t budget,
+                std::vector<double> shares) {
+  const auto cut = [&](Index morphs) { return AnySegmenter{segmenter_of(experiment, morphs)}; };
+  see::KnowledgeModelOptions options;
+  options.bytes = budget;
+  options.residual = true;
+  options.shares = std::move(shares);
+  options.plans = {{{1, 1, 1, 1, 1}, 1}, {{1, 1, 1, 1, 2}, 1}};
+  const auto [model, report] = see::compress_on(
+      known,
+      {experiment.known.annotation,
+       [&](Index most) { return see::build_morphemes(known.words(), cut(most), most); }},
+      options);
+  const see::KnowledgeLexicon knowledge = see::knowledge_of(model);
+  const std::string name = "hybrid, " + model.fit.at("terms_bytes") + " bytes of terms";
+  print_fit(experiment, name, model.embedding,
+            see::model_bytes(model, see::knowledge_precision).total);
+  print_composed(experiment, knowledge, model.embedding,
+                 see::build_morphemes(experiment.held.names, see::Composer(knowledge).segmenter()));
+  std::printf("<!-- mean %s, terms %s, residual %s of the energy -->\n",
+              model.fit.at("mean_explains").c_str(), model.fit.at("terms_explain").c_str(),
+              model.fit.at("residual_explains").c_str());
+  print_report(report);
+  std::fflush(stdout);
 }
 
 void print_baselines(const Experiment& experiment) {
@@ -349,11 +296,10 @@ void print_baselines(const Experiment& experiment) {
 }
 
 /// Chosen by the error on the first 20,000 words of GloVe at ratio 20, out of a handful of plans;
-/// what is smaller keeps one sense a word and fewer numbers a unit, so that it fits at all.
+/// what is smaller keeps fewer numbers a unit, so that it fits at all.
 Plan plan_for(std::uint64_t budget, double ratio) {
   const auto sememes = std::clamp(static_cast<Index>(budget / 300), Index{100}, Index{2000});
-  if (ratio < 30) return {64, sememes, {.most_senses = 2, .sememes_a_sense = 1, .most_morphs = 2}};
-  return {32, sememes, {.most_senses = 1, .sememes_a_sense = 1, .most_morphs = 2}};
+  return {ratio < 30 ? 64 : 32, sememes, {1, 1, 1, 1, 2}};
 }
 
 void annotate(Experiment& experiment, Index sememes) {
@@ -396,18 +342,29 @@ void run(const Arguments& arguments) {
     std::printf("\n");
     const Plan plan = plan_for(budget, ratio);
     annotate(experiment, plan.sememes);
-    knowledge_row(experiment, "knowledge", plan, budget, Variant::knowledge);
-    knowledge_row(experiment, "units shared at random", plan, budget, Variant::random_units);
-    knowledge_row(experiment, "random segmentation", plan, budget, Variant::random_cuts);
+    if (arguments.wants("knowledge"))
+      knowledge_row(experiment, "knowledge", plan, budget, Variant::knowledge);
+    if (arguments.wants("random")) {
+      knowledge_row(experiment, "units shared at random", plan, budget, Variant::random_units);
+      knowledge_row(experiment, "random segmentation", plan, budget, Variant::random_cuts);
+    }
     const see::Table known(
-        {},
+        experiment.known.names,
         std::vector<float>(experiment.known.rows.data(),
                            experiment.known.rows.data() + experiment.known.rows.size()),
         experiment.known.rows.rows(), experiment.known.rows.cols());
-    const auto induced = see::compress(known, {.bytes = budget, .method = "induced"});
-    print_fit(experiment, "induced", induced.embedding,
-              see::model_bytes(induced, see::compressed_precision).total);
-    std::printf("%s\n", any ? " - | - | - |" : "");
+    for (const char* method : {"induced", "trellis"}) {
+      if (!arguments.wants(method)) continue;
+      const auto model = see::compress(known, {.bytes = budget, .method = method});
+      print_fit(experiment, method, model.embedding,
+                see::model_bytes(model, see::compressed_precision).total);
+      std::printf("%s\n", any ? " - | - | - |" : "");
+    }
+    if (arguments.wants("hybrid")) {
+      annotate(experiment, plan.sememes / 4);
+      hybrid_row(experiment, known, budget, {0.2, 0.4});
+      hybrid_row(experiment, known, budget, {0.5});
+    }
   }
   if (!experiment.held.names.empty()) print_baselines(experiment);
 }
@@ -434,6 +391,8 @@ int main(int argc, char** argv) {
         arguments.ratios.push_back(std::stod(value));
       else if (name == "--wordsim")
         arguments.pairs.push_back(value);
+      else if (name == "--only")
+        arguments.only.push_back(value);
       else if (name == "--morphemes")
         arguments.morphemes = value;
       else
@@ -442,7 +401,8 @@ int main(int argc, char** argv) {
     if (files.size() != 2) {
       std::printf(
           "knowledge TABLE WORDNET [--rows N] [--held N] [--ratio R]... [--wordsim FILE]... "
-          "[--morphemes FILE]\n\nMeasures what WordNet and morphemes add to a compressed "
+          "[--morphemes FILE] [--only ROW]...\n\nMeasures what WordNet and morphemes add to a "
+          "compressed "
           "table; needs a table of word embeddings and the folder of a WordNet (Debian: "
           "wordnet-base).\n");
       return files.empty() ? 0 : 2;

@@ -72,12 +72,12 @@ table() {
 # check_keys FILE: the JSON has every key, and the parts of the size add up to the total.
 check_keys() {
   for key in words dim order factor_dims units rank_min rank_mean rank_max bytes factors index gains \
-    basis residual header total vocabulary_bytes ratio relative_error mean_cosine seconds \
+    basis residual knowledge header total vocabulary_bytes ratio relative_error mean_cosine seconds \
     neighbor_overlap_10 rate_distortion_bound wordsim analogy; do
     grep -q "\"$key\":" "$1" || fail "$1 lacks the key $key"
   done
   sum=0
-  for part in factors index gains basis residual header; do
+  for part in factors index gains basis residual knowledge header; do
     sum=$((sum + $(value $part "$1")))
   done
   [ "$sum" -eq "$(value total "$1")" ] || fail "$1: the parts of the size sum to $sum"
@@ -91,7 +91,7 @@ ok --version
 grep -q '^see [0-9]*\.[0-9]*\.[0-9]*$' out || fail "an odd version: $(cat out)"
 ok --help
 grep -q 'Exit codes: 0' out || fail "the help has no exit codes"
-for command in compress expand info lookup neighbors eval; do
+for command in compress expand info lookup neighbors eval sweep truncate; do
   ok $command --help
   grep -q "^ *see $command " out || fail "the help of $command has no example"
 done
@@ -192,6 +192,93 @@ ok lookup odd.st '[a,b]' '[UNK]' '{}' info -- -x
 ok lookup odd.st '{}'
 ok neighbors odd.st '[a,b]' -k 1
 
+# --- baselines: the same commands read them
+for method in int8 int4 svd tt pq pca word2ketxs; do
+  case $method in int*) times=2 ;; *) times=3 ;; esac
+  ok compress t.txt -o b.st --ratio $times --method $method --json
+  mv out baseline.json
+  check_keys baseline.json
+  grep -q "\"method\": \"$method\"" baseline.json || fail "a baseline of another method"
+  holds "$(value ratio baseline.json) >= $times && $(value total baseline.json) == $(size b.st) - $(value vocabulary_bytes baseline.json)"
+  ok info b.st --json
+  cmp -s out baseline.json || fail "info of $method says other than compress did"
+  ok info b.st
+  grep -q "^fit  *$method" out || fail "the text of info lacks the method"
+  ok expand b.st -o b.npy
+  ok eval b.npy b.st --json
+  check_keys out
+  holds "$(value relative_error out) < 1e-10"
+  # shellcheck disable=SC2046
+  ok lookup b.st $(cat one.words.txt)
+  mv out lookup.txt
+  ok eval lookup.txt b.st --json
+  holds "$(value relative_error out) < 1e-10 && $(value matched out) == 300"
+  ok neighbors b.st w7 -k 3
+  [ "$(wc -l <out)" -eq 3 ] || fail "odd neighbours in $method"
+  expect 1 lookup b.st nowhere
+  ok compress t.txt -o b2.st --ratio $times --method $method --threads 1
+  ok expand b2.st -o b2.npy
+  cmp -s b.npy b2.npy || fail "$method differs with one thread"
+  error 3 ' takes ' compress t.txt -o x.st --bytes 100 --method $method
+done
+error 3 'its only size' compress t.txt -o x.st --ratio 20 --method int8
+error 3 'direction' compress t.txt -o x.st --ratio 3 --method pq --direction 0.5
+error 3 'morphemes\|names of units' lookup b.st w1 --morphemes pairs.txt
+
+# --- objectives, an interrupt, smaller models from larger ones
+# vector NUMBERS SHAPE: a .npy of so many ones
+vector() {
+  dictionary="{'descr': '<f4', 'fortran_order': False, 'shape': $2, }"
+  printf '\223NUMPY\001\000v\000%-117s\n' "$dictionary"
+  i=0
+  while [ $i -lt "$1" ]; do printf '\000\000\200\077' && i=$((i + 1)); done
+}
+ok compress t.txt -o even.st --ratio 3 --method trellis --json
+mv out even.json
+vector 300 '(300,)' >ones.npy
+ok compress t.txt -o ones.st --ratio 3 --weights ones.npy --json
+holds "$(value relative_error out) < 1.1 * $(value relative_error even.json)"
+ok compress t.txt -o zipf.st --ratio 3 --weights zipf --checkpoint half --json
+holds "$(value relative_error out) < 1.5 * $(value relative_error even.json) && $(value ratio out) >= 3"
+[ ! -e half ] || fail "the checkpoint outlived its model"
+vector 299 '(299,)' >few.npy
+error 3 '299 weights for 300 rows' compress t.txt -o x.st --ratio 3 --weights few.npy
+error 3 'activation covariance' compress t.txt -o x.st --ratio 3 --activation one.npy
+error 3 'need --method trellis' compress t.txt -o x.st --ratio 3 --weights zipf --method induced
+error 3 'is no checkpoint\|half' compress t.txt -o x.st --ratio 3 --checkpoint even.st
+ok compress t.txt -o large.st --ratio 2
+ok truncate large.st -o small.st --ratio 4 --json
+holds "$(value ratio out) >= 4 && $(value relative_error out) == -1"
+ok eval t.txt small.st --json
+holds "$(value matched out) == 300 && $(value relative_error out) < 1"
+error 2 'exactly one' truncate large.st -o x.st
+error 3 'smallest' truncate large.st -o x.st --bytes 100
+
+# --- memory: the table once, the sample twice, 16 bytes a row and 8 MiB
+if [ -n "$python" ]; then
+  "$python" - "$see" <<'END' || fail "compress takes more memory than it may"
+import array, random, resource, subprocess, sys
+rows, dim, sample = 400000, 32, 65536
+random.seed(1)
+block = array.array("f", (random.gauss(0, 1 + i % 32) for i in range(100 * dim * 10)))
+shape = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" % (rows, dim)
+with open("many.npy", "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00v\x00" + shape.ljust(117).encode() + b"\n")
+    for _ in range(rows // 1000):
+        block.tofile(file)
+def peak(*arguments):  # the largest of all children so far, in bytes
+    subprocess.run([sys.argv[1], *arguments], check=True, stdout=subprocess.DEVNULL)
+    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+least = peak("--version")
+used = peak("compress", "many.npy", "-o", "many.st", "--ratio", "60", "--method", "trellis", "--threads", "2") - least
+most = 4 * dim * (rows + 2 * sample) + 16 * rows + (8 << 20)
+print(used, most)
+if sys.platform == "linux" and "asan" not in sys.argv[1] and used > most:
+    sys.exit("%d bytes, needed at most %d" % (used, most))
+END
+  rm -f many.npy many.st
+fi
+
 # --- a model without words
 cp one.npy plain.npy
 ok compress plain.npy -o plain.st --ratio 2
@@ -206,6 +293,155 @@ error 3 'has words and the' eval one.npy plain.st
 error 3 'has words and the' eval plain.npy one.st
 error 3 'has no words' eval plain.npy plain.st --wordsim pairs.txt
 error 3 'one.words.txt' expand plain.st -o one.npy
+
+# --- models from knowledge: words are a head and a tail, heads are synsets; hhtl is not in the table
+mkdir wn
+awk 'BEGIN {
+  state = 77
+  letters = "abcdefghijklmnopqrst"
+  for (i = 0; i < 40 * 16; ++i) { state = (state * 16807) % 2147483647; part[i] = 2 * state / 2147483647 - 1 }
+  print "00000100 03 n 01 entity 0 000 | what there is" >"wn/data.noun"
+  print "entity n 1 0 1 0 00000100" >"wn/index.unsorted"
+  for (h = 0; h < 20; ++h) {
+    synset = sprintf("00000%d", 200 + h)
+    head = "h" substr(letters, h + 1, 1)
+    line = synset " 05 n 14"
+    for (t = 0; t < 20; ++t) {
+      word = head "t" substr(letters, t + 1, 1)
+      line = line " " word " 0"
+      print word " n 1 1 @ 1 0 " synset >"wn/index.unsorted"
+      print word "\t" head " t" substr(letters, t + 1, 1) >"k.seg"
+      if (word == "hhtl") continue
+      printf "%s", word >"k.txt"
+      for (c = 0; c < 16; ++c) {
+        state = (state * 16807) % 2147483647
+        printf " %.5f", part[16 * h + c] + part[320 + 16 * t + c] / 2 + (state / 2147483647 - 0.5) / 4 >"k.txt"
+      }
+      print "" >"k.txt"
+    }
+    print line " 001 @ 00000100 n 0000 | a head" >"wn/data.noun"
+  }
+  print "00000100 38 v 01 move 0 000 01 + 02 00 | change place" >"wn/data.verb"
+  print "move v 1 0 1 0 00000100" >"wn/index.verb"
+  print "00000100 00 a 01 good 0 000 | as it should be" >"wn/data.adj"
+  print "good a 1 0 1 0 00000100" >"wn/index.adj"
+  print "00000100 02 r 01 well 0 000 | in a good way" >"wn/data.adv"
+  print "well r 1 0 1 0 00000100" >"wn/index.adv"
+}'
+LC_ALL=C sort wn/index.unsorted >wn/index.noun
+for name in noun verb adj adv; do : >wn/$name.exc; done
+ok senses hatd --wordnet wn --morphemes k.seg
+ok compress k.txt -o k.st --method see --wordnet wn --morphemes k.seg --bytes 9000 --json
+mv out k.json
+check_keys k.json
+holds "$(value total k.json) <= 9000 && $(value total k.json) == $(size k.st) - $(value vocabulary_bytes k.json)"
+holds "$(value knowledge k.json) > 0 && $(value with_senses k.json) == 399 && $(value collisions k.json) == 0"
+holds "$(value relative_error k.json) < 0.2 && $(value terms_explain k.json) > 0.7"
+ok info k.st
+grep -q '^coverage  *100.0% with senses' out && grep -q '^explained  *mean .* terms ' out || fail "info lacks the coverage"
+ok compress k.txt -o hybrid.st --method hybrid --wordnet wn --morphemes k.seg --bytes 9000 --json
+mv out hybrid.json
+check_keys hybrid.json
+holds "$(value total hybrid.json) <= 9000 && $(value residual hybrid.json) > 0"
+holds "$(value relative_error hybrid.json) < $(value relative_error k.json)"
+ok eval k.txt hybrid.st --json
+holds "$(value relative_error out) - $(value relative_error hybrid.json) < 2e-5"
+expect 0 lookup k.st hhtl hhtm
+[ "$(wc -l <out)" -eq 2 ] && grep -q '^hhtl ' out || fail "k.st did not compose hhtl"
+[ "$(wc -l <err)" -eq 1 ] && grep -q 'hhtl.*composed from 0 sememes of 0 senses and 2 morphemes' err ||
+  fail "k.st did not say how it composed hhtl"
+expect 0 lookup k.st hhtl --wordnet wn --json
+grep -q '"word":"hhtl","row":null,"vector":.*"composed":{"senses":1,"sememes":1,"morphs":2}' out ||
+  fail "k.st composed hhtl without its sense"
+expect 1 lookup k.st zzz hhtl
+[ "$(wc -l <out)" -eq 1 ] && grep -q 'has no word .zzz.$' err || fail "k.st composed zzz"
+expect 0 lookup hybrid.st hhtl --wordnet wn --json
+grep -q '"word":"hhtl","row":null,"vector":.*"composed":{"senses":1,"sememes":1,' out ||
+  fail "hybrid.st did not compose hhtl"
+error 3 'names of units' lookup ratio.st w1 --wordnet wn
+error 3 'nowhere' lookup k.st hhtl --wordnet nowhere
+error 2 'needs one of' compress k.txt -o x.st --ratio 2 --method see
+error 2 'needs? *--method\|need --method' compress k.txt -o x.st --ratio 2 --wordnet wn
+error 2 'synset-words' compress k.txt -o x.st --ratio 2 --method see --babel k.seg
+error 2 'order' compress k.txt -o x.st --ratio 2 --method see --wordnet wn --order 9
+error 3 'has no words' compress plain.npy -o x.st --ratio 2 --method see --morphemes k.seg
+error 3 'k.txt' compress k.txt -o x.st --ratio 2 --method see --morphemes k.txt
+error 3 'Hunspell\|nowhere' compress k.txt -o x.st --ratio 2 --method see --hunspell nowhere.dic
+error 3 'smallest' compress k.txt -o x.st --bytes 900 --method see --wordnet wn
+error 3 'smallest' compress k.txt -o x.st --bytes 900 --method hybrid --wordnet wn
+
+# --- sweep: one page, well-formed; its numbers are those of compress and eval
+sed 's/^w3 /<w3>\&" /; s/^w150 /<script> /' t.txt >s.txt
+ok sweep s.txt -o page.html --json sweep.json --ratios 2,3,1000 --methods trellis,int8,svd --threads 1
+[ ! -s out ] || fail "sweep printed something"
+mv page.html page1.html
+mv sweep.json sweep1.json
+ok sweep s.txt -o page.html --json sweep.json --ratios 2,3,1000 --methods trellis,int8,svd --threads 2
+cmp -s page.html page1.html && cmp -s sweep.json sweep1.json || fail "one and two threads differ"
+! grep -q 'http:\|https:\|<script\|<link\|url(' page.html || fail "the page takes something from elsewhere"
+grep -q 'prefers-color-scheme:dark' page.html || fail "the page has one colour scheme"
+ok compress s.txt -o sweep.st --ratio 3 --method svd
+ok eval s.txt sweep.st --json
+mv out eval_svd.json
+if [ -n "$python" ]; then
+  "$python" - <<'PY' || fail "an odd page or JSON of sweep"
+import json, math
+import xml.etree.ElementTree as xml
+sweep = json.load(open('sweep.json'))
+models = sweep['models']
+assert sweep['words'] == 300 and sweep['dim'] == 16
+assert [(m['method'], m['ratio_wanted']) for m in models] == [
+    ('trellis', 2), ('trellis', 3), ('trellis', 1000), ('int8', None),
+    ('svd', 2), ('svd', 3), ('svd', 1000)]
+for m in models:
+    if m['ratio_wanted'] == 1000:
+        assert m['failure'] and m['bytes'] is None and m['relative_error'] is None
+        continue
+    assert m['failure'] is None and m['ratio'] >= (m['ratio_wanted'] or 0)
+    assert sum(v for k, v in m['bytes'].items() if k != 'total') == m['bytes']['total']
+    assert 0 <= m['relative_error'] < 1 and 0 <= m['rate_distortion_bound'] <= 1
+svd, measured = models[5], json.load(open('eval_svd.json'))
+assert svd['bytes']['total'] <= 4 * 300 * 16 / 3
+for key in 'relative_error', 'mean_cosine', 'rate_distortion_bound':
+    assert math.isclose(svd[key], measured[key], rel_tol=1e-3), (key, svd[key], measured[key])
+assert sweep['looked_into'] == 3
+assert sweep['ranks'][0][0] == 0 and sweep['ranks'][-1][1] == 300
+assert all(a[1] == b[0] for a, b in zip(sweep['ranks'], sweep['ranks'][1:]))
+assert len(models[1]['error_of_ranks']) == len(sweep['ranks']) and models[0]['error_of_ranks'] is None
+of = models[sweep['neighbors_of']]
+assert of['relative_error'] == min(models[i]['relative_error'] for i in (1, 5))
+assert all(len(s['before']) == len(s['after']) == 5 for s in sweep['neighbors'])
+assert '<script>' in [s['word'] for s in sweep['neighbors']]
+
+page = open('page.html', encoding='utf-8').read()
+assert page.startswith('<!DOCTYPE html>\n')
+root = xml.fromstring(page.split('\n', 1)[1])
+plots = root.findall('.//figure/svg')
+assert len(plots) == 4 and all(p.get('role') == 'img' for p in plots)
+ids = [e.get('id') for e in root.iter() if e.get('id')]
+assert len(ids) == len(set(ids))
+for p in plots:
+    assert all(name in ids for name in p.get('aria-labelledby').split())
+    width, height = map(float, p.get('viewBox').split()[2:])
+    for mark in p.findall('.//path'):
+        x, y = mark.get('d')[1:].split('m')[0].split()
+        assert 0 <= float(x) <= width and 0 <= float(y) <= height
+tables = root.findall('.//table')
+assert len(root.findall('.//details//table')) == 4 and all(t.find('caption') is not None for t in tables)
+for t in tables:
+    columns = len(t.findall('thead/tr/th'))
+    assert all(len(row) == columns for row in t.findall('tbody/tr'))
+errors = [row for row in root.findall('.//details//table')[0].findall('tbody/tr')]
+assert len(errors) == 7 and sum(row[2].text == 'not reached' for row in errors) == 2
+PY
+fi
+ok sweep plain.npy -o plain.html --ratios 2 --methods svd --first 40
+error 2 'methods' sweep t.txt -o x.html --methods magic
+error 2 'ratios' sweep t.txt -o x.html --ratios -2
+error 2 'output' sweep t.txt
+error 3 'no/such' sweep t.txt -o no/such/x.html
+error 3 'input' sweep t.txt -o t.txt
+error 3 'nowhere.txt' sweep nowhere.txt -o x.html
 
 # --- every format of a table gives the same report
 awk 'NR == FNR { ++n; columns = NF - 1; next } FNR == 1 { print n, columns } { print }' t.txt t.txt >w2v.txt
@@ -308,7 +544,7 @@ if [ -c /dev/full ]; then
   error 3 '/dev/full' expand ratio.st -o /dev/full
 fi
 
-[ ! -e x.st ] && [ ! -e x.npy ] && [ ! -e x.words.txt ] || fail "an error left a file behind"
+[ ! -e x.st ] && [ ! -e x.html ] && [ ! -e x.npy ] && [ ! -e x.words.txt ] || fail "an error left a file behind"
 for file in .see-*; do
   [ ! -e "$file" ] || fail "a temporary file was left behind: $file"
 done

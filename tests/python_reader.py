@@ -337,6 +337,7 @@ def shares(model):
         "gains": model.share("gains", "word_scale."),
         "basis": model.share("basis.", "layer_norm."),
         "residual": model.share("residual."),
+        "knowledge": model.share("knowledge."),
         "header": model.start,
         "total": len(model.data) - model.share("vocabulary."),
     }

@@ -19,6 +19,18 @@ enum ExitCode : int {
   failure = 3,
 };
 
+/// Where senses and morphemes of words come from; what is empty is not there.
+struct KnowledgeFiles {
+  std::string wordnet;       ///< a folder
+  std::string hownet;        ///< for words that no WordNet knows
+  std::string babel;         ///< BabelSememe, for words that neither knows ...
+  std::string synset_words;  ///< ... and the synsets of words
+  std::string hunspell;      ///< a dictionary X.dic, with X.aff beside it
+  std::string morphemes;     ///< segmentations of words
+
+  bool any() const;
+};
+
 struct CompressCommand {
   std::string table;
   std::string model;
@@ -26,13 +38,32 @@ struct CompressCommand {
   std::optional<std::uint64_t> bytes;
   std::string method = "auto";
   double direction = 0;
+  std::string weights;     ///< "zipf", a file of a number a row, or empty
+  std::string activation;  ///< a .npy file, or empty
+  std::string checkpoint;  ///< a file, or empty
   Index first = all_rows;
   std::uint64_t seed = 1;
   unsigned threads = 0;
   bool json = false;
+  KnowledgeFiles knowledge;
+  std::optional<int> order;
+  std::optional<Index> sememes;
 
   /// What `method` may be.
   static std::vector<std::string> methods();
+  /// Whether the method is one that takes `knowledge`.
+  bool from_knowledge() const { return method == "see" || method == "hybrid"; }
+  int run() const;
+};
+
+struct TruncateCommand {
+  std::string model;
+  std::string smaller;
+  std::optional<double> ratio;
+  std::optional<std::uint64_t> bytes;
+  unsigned threads = 0;
+  bool json = false;
+
   int run() const;
 };
 
@@ -53,6 +84,7 @@ struct InfoCommand {
 struct LookupCommand {
   std::string model;
   std::vector<std::string> words;
+  KnowledgeFiles knowledge;
   bool json = false;
 
   int run() const;
@@ -76,6 +108,21 @@ struct EvalCommand {
   unsigned threads = 0;
   bool json = false;
 
+  int run() const;
+};
+
+struct SweepCommand {
+  std::string table;
+  std::string page;
+  std::string json;  ///< a file, or empty
+  std::vector<double> ratios = {8, 10, 20, 40, 80};
+  std::vector<std::string> methods = {"trellis", "induced", "int8", "int4", "pca", "pq", "svd"};
+  Index first = all_rows;
+  std::uint64_t seed = 1;
+  unsigned threads = 0;
+
+  /// What `methods` may be.
+  static std::vector<std::string> known_methods();
   int run() const;
 };
 

@@ -1,12 +1,15 @@
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "commands.hpp"
+#include "compose_words.hpp"
 #include "console.hpp"
 #include "model_rows.hpp"
-#include "see/io/model_file.hpp"
+#include "see/error.hpp"
+#include "see/io/json_quote.hpp"
 #include "see/io/write_word_vectors.hpp"
 
 namespace see::cli {
@@ -33,27 +36,55 @@ double shortest(float value) {
   return result;
 }
 
-Json json_of(const std::string& name, Index number, const Row& row) {
+Json json_of(const std::string& name, Json number, const Row& row) {
   Json vector = Json::array();
   for (const float value : row) vector.push_back(shortest(value));
-  return {{"word", name}, {"row", number}, {"vector", std::move(vector)}};
+  return {{"word", name}, {"row", std::move(number)}, {"vector", std::move(vector)}};
+}
+
+Json json_of(const std::string& name, const ComposedWord& word) {
+  Json json = json_of(name, Json(), word.row);
+  json["composed"] = {
+      {"senses", word.how.senses}, {"sememes", word.how.sememes}, {"morphs", word.how.morphs}};
+  return json;
 }
 
 }  // namespace
 
 int LookupCommand::run() const {
-  const auto loaded = load_model<float>(model);
+  const CompressedTable loaded = load_compressed(model);
+  const bool composes = loaded.model() && !loaded.model()->knowledge.empty();
+  detail::require(composes || !knowledge.any(), model,
+                  ": has no names of units, so it cannot compose words from what is known of them");
+  std::vector<std::string> unseen;
+  for (const std::string& word : words)
+    if (!find_row(loaded, word)) unseen.push_back(word);
+  std::map<std::string, ComposedWord> composed;
+  if (composes) composed = compose_words(*loaded.model(), unseen, knowledge);
   int result = success;
   std::string lines;
   Json rows = Json::array();
   for (const std::string& word : words) {
     const auto number = find_row(loaded, word);
+    const auto other = composed.find(word);
+    if (!number && other != composed.end()) {
+      complain(detail::text(model, ": has no word ", json_quote(word), ", composed from ",
+                            other->second.how.sememes, " sememes of ", other->second.how.senses,
+                            " senses and ", other->second.how.morphs, " morphemes"));
+      if (json)
+        rows.push_back(json_of(word, other->second));
+      else
+        lines += line_of(word, other->second.row);
+      continue;
+    }
     if (!number) {
       complain_unknown(loaded, model, word);
       result = word_not_found;
       continue;
     }
-    const Row row = loaded.embedding(*number);
+    RowMatrix<float> found(1, loaded.embedding_dim());
+    loaded.forward({&*number, 1}, found);
+    const Row row = found.row(0);
     if (json)
       rows.push_back(json_of(word, *number, row));
     else

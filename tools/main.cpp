@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "console.hpp"
 #include "see/error.hpp"
+#include "see/model/shape.hpp"
 #include "see/version.hpp"
 
 namespace see::cli {
@@ -42,10 +43,22 @@ constexpr const char* compress_footer =
 model for any number of threads. A size that cannot be reached is an error, which names the
 smallest; MODEL is written whole or not at all.
 
+Methods see and hybrid need a source of senses or morphemes: words share sememes and morphemes
+that these name, and `see lookup` composes words that the table lacks. see keeps such terms
+alone; hybrid codes what they leave of the table beside them, and is the more exact.
+
 Examples:
   see compress glove.txt --ratio 20 -o glove.safetensors
   see compress bert.safetensors:embeddings.word_embeddings.weight --bytes 2000000 \
-      -o bert-words.safetensors)";
+      -o bert-words.safetensors
+  see compress glove.txt --ratio 20 -o glove.safetensors --method see --wordnet /usr/share/wordnet)";
+
+constexpr const char* truncate_footer =
+    R"(Codes anew what MODEL rebuilds, so the table is not needed; from a model of ratio 10 the error
+is hardly above that of the table compressed directly. `see eval` measures it.
+
+Example:
+  see truncate glove.safetensors --ratio 80 -o small.safetensors)";
 
 constexpr const char* expand_footer =
     R"(Rows are written block by block, so the table need not fit into memory.
@@ -64,6 +77,9 @@ constexpr const char* lookup_footer =
     R"(Prints a line a word, the word and its numbers, as GloVe text. For a word that is not there:
 a line on standard error, and exit code 1 in the end. Of a model without words give row
 numbers, from 0. Put -- before words that begin with a dash.
+A model of methods see and hybrid composes words that it lacks from their morphemes and, with the
+sources of senses that it was made from, their senses, and says so on standard error. The files of
+morphemes are for such words too; without them the model's own morphemes serve.
 
 Example:
   see lookup glove.safetensors coffee tea)";
@@ -85,6 +101,16 @@ of any code of this size on rows drawn from a Gaussian of the table's covariance
 
 Example:
   see eval glove.txt glove.safetensors --wordsim EN-MEN-TR-3k.txt --wordsim EN-RG-65.txt)";
+
+constexpr const char* sweep_footer =
+    R"(Compresses the table by every method to every ratio and writes one page of HTML without scripts
+or anything from elsewhere: error and cosine against bytes beside the Gaussian bound, where the
+bytes go, error against the rank of the rows (taken to be in order of frequency) and the nearest
+neighbours of some words before and after, at the ratio nearest to 20. int8 and int4 have one size.
+A size that a method cannot reach is shown as such. --json writes the same numbers to a file.
+
+Example:
+  see sweep glove.txt --first 20000 --ratios 10,20,40 --methods trellis,pq,svd -o glove.html)";
 
 constexpr const char* senses_footer =
     R"(Prints the senses of a word, the most frequent first, each with its share of the word's use and
@@ -133,11 +159,13 @@ class CommandLine {
     app_.get_formatter()->column_width(26);
     app_.footer(main_footer);
     add_compress();
+    add_truncate();
     add_expand();
     add_info();
     add_lookup();
     add_neighbors();
     add_eval();
+    add_sweep();
     add_senses();
   }
 
@@ -186,6 +214,22 @@ class CommandLine {
         ->check(CLI::Range(0U, 4096U));
   }
 
+  static void add_knowledge(CLI::App* sub, KnowledgeFiles& files) {
+    const auto add = [&](const char* name, std::string& file, const char* what, const char* text) {
+      return sub->add_option(name, file, text)->option_text(what);
+    };
+    add("--wordnet", files.wordnet, "DIR", "Senses: folder of a WordNet");
+    add("--hownet", files.hownet, "FILE", "Senses of words that WordNet lacks: a HowNet in UTF-8");
+    auto* const babel =
+        add("--babel", files.babel, "FILE", "Senses of words that both lack: BabelSememe ...");
+    auto* const synsets =
+        add("--synset-words", files.synset_words, "FILE", "... and the synsets of words");
+    babel->needs(synsets);
+    synsets->needs(babel);
+    add("--hunspell", files.hunspell, "X.dic", "Morphemes: a dictionary, X.aff beside it");
+    add("--morphemes", files.morphemes, "FILE", "Morphemes: segmentations of words");
+  }
+
   static void add_json(CLI::App* sub, bool& json) { sub->add_flag("--json", json, "Print JSON"); }
 
   void add_compress() {
@@ -195,12 +239,7 @@ class CommandLine {
     sub->add_option("-o,--output", compress_.model, "The model to write (required)")
         ->option_text("MODEL")
         ->required();
-    sub->add_option("--ratio", compress_.ratio, "At least R times smaller than float32 ...")
-        ->option_text("R")
-        ->check(CLI::Range(1e-6, 1e12));
-    sub->add_option("--bytes", compress_.bytes, "... or at most N bytes (one of the two)")
-        ->option_text("N")
-        ->check(CLI::PositiveNumber);
+    add_size(sub, compress_.ratio, compress_.bytes);
     const auto methods = CompressCommand::methods();
     sub->add_option("--method", compress_.method, "How: " + CLI::detail::join(methods, ", "))
         ->option_text("NAME")
@@ -209,15 +248,71 @@ class CommandLine {
                     "0: squared error (default) ... 1: direction, in favour of short rows")
         ->option_text("P")
         ->check(CLI::Range(0.0, 1.0));
+    sub->add_option("--weights", compress_.weights,
+                    "How much each row's error counts: a .npy of one number a row, or zipf for rows "
+                    "in order of frequency")
+        ->option_text("FILE|zipf");
+    sub->add_option("--activation", compress_.activation,
+                    "Covariance of what reads the rows, a .npy of D x D: errors that it does not "
+                    "see are cheap")
+        ->option_text("FILE");
+    sub->add_option("--checkpoint", compress_.checkpoint,
+                    "Keep what is done in FILE and go on from there after an interrupt")
+        ->option_text("FILE");
     sub->add_option("--seed", compress_.seed, "Seed of all random choices (1)")
         ->option_text("S")
         ->check(CLI::NonNegativeNumber);
+    add_knowledge(sub, compress_.knowledge);
+    sub->add_option("--order", compress_.order,
+                    "Factors of a term, for methods see and hybrid (tried: 1 and 2)")
+        ->option_text("O")
+        ->check(CLI::Range(1, max_order));
+    sub->add_option("--sememes", compress_.sememes,
+                    "How many sememes to choose from WordNet (up to 2000 by the size)")
+        ->option_text("N")
+        ->check(CLI::Range(Index{45}, Index{1} << 31));
     add_threads(sub, compress_.threads);
     add_json(sub, compress_.json);
     sub->parse_complete_callback([this] {
-      if (compress_.ratio.has_value() == compress_.bytes.has_value())
-        throw CLI::ValidationError("compress", "needed exactly one of --ratio and --bytes");
+      if (compress_.from_knowledge() != compress_.knowledge.any())
+        throw CLI::ValidationError(
+            "compress", compress_.from_knowledge()
+                            ? "--method " + compress_.method +
+                                  " needs one of --wordnet, --hownet, --babel, --hunspell and "
+                                  "--morphemes"
+                            : "sources of knowledge need --method see or hybrid");
+      require_one_size(compress_.ratio, compress_.bytes, "compress");
     });
+  }
+
+  static void add_size(CLI::App* sub, std::optional<double>& ratio,
+                       std::optional<std::uint64_t>& bytes) {
+    sub->add_option("--ratio", ratio, "At least R times smaller than float32 ...")
+        ->option_text("R")
+        ->check(CLI::Range(1e-6, 1e12));
+    sub->add_option("--bytes", bytes, "... or at most N bytes (one of the two)")
+        ->option_text("N")
+        ->check(CLI::PositiveNumber);
+  }
+
+  static void require_one_size(const std::optional<double>& ratio,
+                               const std::optional<std::uint64_t>& bytes, const char* command) {
+    if (ratio.has_value() == bytes.has_value())
+      throw CLI::ValidationError(command, "needed exactly one of --ratio and --bytes");
+  }
+
+  void add_truncate() {
+    CLI::App* const sub = add("truncate", "Make a smaller model from a model, without the table.",
+                              truncate_footer, truncate_);
+    add_model(sub, truncate_.model);
+    sub->add_option("-o,--output", truncate_.smaller, "The model to write (required)")
+        ->option_text("SMALLER")
+        ->required();
+    add_size(sub, truncate_.ratio, truncate_.bytes);
+    add_threads(sub, truncate_.threads);
+    add_json(sub, truncate_.json);
+    sub->parse_complete_callback(
+        [this] { require_one_size(truncate_.ratio, truncate_.bytes, "truncate"); });
   }
 
   void add_expand() {
@@ -242,6 +337,7 @@ class CommandLine {
     sub->add_option("WORD", lookup_.words, "Words, spelled as in the table")
         ->required()
         ->type_name("");
+    add_knowledge(sub, lookup_.knowledge);
     add_json(sub, lookup_.json);
     sub->parse_complete_callback([this] {
       unmark(lookup_.model);
@@ -275,6 +371,33 @@ class CommandLine {
     add_json(sub, eval_.json);
   }
 
+  void add_sweep() {
+    CLI::App* const sub =
+        add("sweep", "Compare methods and sizes on a table: a page of plots.", sweep_footer, sweep_);
+    add_table(sub, sweep_.table, sweep_.first);
+    sub->add_option("-o,--output", sweep_.page, "The page to write (required)")
+        ->option_text("PAGE.html")
+        ->required();
+    sub->add_option("--ratios", sweep_.ratios, "Times smaller than float32 (8,10,20,40,80)")
+        ->option_text("R,...")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::Range(1e-6, 1e12));
+    const auto methods = SweepCommand::known_methods();
+    sub->add_option("--methods", sweep_.methods,
+                    "Some of " + CLI::detail::join(methods, ", ") + " (" +
+                        CLI::detail::join(sweep_.methods, ",") + ")")
+        ->option_text("NAME,...")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember(methods));
+    sub->add_option("--json", sweep_.json, "Write the numbers as JSON too")->option_text("FILE");
+    sub->add_option("--seed", sweep_.seed, "Seed of all random choices (1)")
+        ->option_text("S")
+        ->check(CLI::NonNegativeNumber);
+    add_threads(sub, sweep_.threads);
+  }
+
   void add_senses() {
     CLI::App* const sub =
         add("senses", "Show what a WordNet knows of a word.", senses_footer, senses_);
@@ -306,11 +429,13 @@ class CommandLine {
 
   CLI::App app_;
   CompressCommand compress_;
+  TruncateCommand truncate_;
   ExpandCommand expand_;
   InfoCommand info_;
   LookupCommand lookup_;
   NeighborsCommand neighbors_;
   EvalCommand eval_;
+  SweepCommand sweep_;
   SensesCommand senses_;
   std::function<int()> command_;
 };

@@ -15,9 +15,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+std::string note(const Metadata& fit, std::string_view name) {
+  const auto found = fit.find(name);
+  return found == fit.end() ? std::string() : found->second;
+}
+
 std::string note(const Model<float>& model, std::string_view name) {
-  const auto found = model.fit.find(name);
-  return found == model.fit.end() ? std::string() : found->second;
+  return note(model.fit, name);
 }
 
 template <class Number>
@@ -37,7 +41,8 @@ double ratio(const Report& report) {
 /// The parts of bytes.total, in the order in which both forms print them.
 std::vector<std::pair<const char*, std::uint64_t>> shares(const ModelBytes& bytes) {
   return {{"factors", bytes.factors}, {"index", bytes.index},       {"gains", bytes.gains},
-          {"basis", bytes.basis},     {"residual", bytes.residual}, {"header", bytes.header}};
+          {"basis", bytes.basis},     {"residual", bytes.residual}, {"knowledge", bytes.knowledge},
+          {"header", bytes.header}};
 }
 
 template <class T>
@@ -115,6 +120,12 @@ std::string joined(const std::vector<Index>& numbers, const char* separator) {
   return text;
 }
 
+std::string units_text(const std::vector<Index>& units) {
+  const bool alike = units.size() > 8 && std::ranges::count(units, units[0]) == std::ssize(units);
+  return alike ? grouped(units.size()) + " inventories of " + grouped(units[0])
+               : joined(units, " + ");
+}
+
 std::string senses_text(const Report& report) {
   if (report.rank_min == report.rank_max) return grouped(report.rank_max);
   return format("%s to %s, %.2f on average", grouped(report.rank_min).c_str(),
@@ -142,10 +153,12 @@ std::string accuracy_text(const AnalogyCount& count) {
 void add_form(Lines& lines, const Report& report) {
   lines.add("words", grouped(report.words));
   lines.add("dimension", grouped(report.dim));
-  lines.add("factors",
-            joined(report.factor_dims, " x ") + format(" (order %zu)", report.factor_dims.size()));
-  lines.add("units", joined(report.units, " + "));
-  lines.add("senses a word", senses_text(report));
+  if (!report.factor_dims.empty()) {
+    lines.add("factors", joined(report.factor_dims, " x ") +
+                             format(" (order %zu)", report.factor_dims.size()));
+    lines.add("units", units_text(report.units));
+    lines.add("senses a word", senses_text(report));
+  }
   lines.add("fit", fit_text(report));
 }
 
@@ -154,6 +167,48 @@ void add_size(Lines& lines, const Report& report) {
   for (const auto& [name, bytes] : shares(report.bytes))
     lines.share(name, bytes, report.bytes.total);
   lines.add("vocabulary", grouped(report.bytes.vocabulary) + " bytes, in no ratio");
+}
+
+std::string share_text(const std::optional<Index>& count, Index all) {
+  return count && all > 0 ? percent(static_cast<double>(*count) / static_cast<double>(all), 1)
+                          : "unknown";
+}
+
+void add_knowledge(Lines& lines, const KnowledgeSummary& knowledge, Index words) {
+  lines.add("knowledge", grouped(knowledge.sememes) + " sememes, " + grouped(knowledge.morphs) +
+                             " morphemes of " + grouped(knowledge.units) + " units");
+  std::string coverage = share_text(knowledge.with_senses, words) + " with senses";
+  if (knowledge.senses_a_word) coverage += format(" (%.2f a word)", *knowledge.senses_a_word);
+  lines.add("coverage", coverage + ", " + share_text(knowledge.with_morphs_only, words) +
+                            " morphemes alone, " + share_text(knowledge.with_neither, words) +
+                            " neither");
+  if (knowledge.collisions_before && knowledge.collisions)
+    lines.add("equal words", grouped(*knowledge.collisions_before) +
+                                 " before they were told apart, " + grouped(*knowledge.collisions) +
+                                 " after");
+  if (!knowledge.mean_explains || !knowledge.terms_explain) return;
+  std::string parts = "mean " + percent(*knowledge.mean_explains, 1) + ", terms " +
+                      percent(*knowledge.terms_explain, 1);
+  if (knowledge.terms_bytes) parts += " (in " + grouped(*knowledge.terms_bytes) + " bytes)";
+  if (knowledge.residual_explains)
+    parts += ", residual " + percent(*knowledge.residual_explains, 1);
+  lines.add("explained", parts);
+}
+
+Json json_of(const KnowledgeSummary& knowledge) {
+  return {{"sememes", knowledge.sememes},
+          {"morphs", knowledge.morphs},
+          {"units", knowledge.units},
+          {"with_senses", or_null(knowledge.with_senses)},
+          {"with_morphs_only", or_null(knowledge.with_morphs_only)},
+          {"with_neither", or_null(knowledge.with_neither)},
+          {"senses_a_word", or_null(knowledge.senses_a_word)},
+          {"collisions_before", or_null(knowledge.collisions_before)},
+          {"collisions", or_null(knowledge.collisions)},
+          {"mean_explains", or_null(knowledge.mean_explains)},
+          {"terms_explain", or_null(knowledge.terms_explain)},
+          {"residual_explains", or_null(knowledge.residual_explains)},
+          {"terms_bytes", or_null(knowledge.terms_bytes)}};
 }
 
 void add_error(Lines& lines, const Report& report) {
@@ -180,7 +235,46 @@ void add_evaluation(Lines& lines, const Evaluation& evaluation) {
   lines.row(file, original.asked, accuracy_text(original), accuracy_text(compressed));
 }
 
+void add_notes(Report& report, const Metadata& fit, const ModelBytes& bytes) {
+  report.bytes = bytes;
+  report.method = note(fit, "method");
+  report.seed = note(fit, "seed");
+  report.status = note(fit, "status");
+  report.relative_error = parse<double>(note(fit, "relative_error"));
+  report.mean_cosine = parse<double>(note(fit, "mean_cosine"));
+  report.seconds = parse<double>(note(fit, "seconds"));
+}
+
+KnowledgeSummary summary_of(const Model<float>& model) {
+  KnowledgeSummary knowledge;
+  const auto setting = model.knowledge.settings.find("sememes");
+  if (setting != model.knowledge.settings.end())
+    knowledge.sememes = parse<Index>(setting->second).value_or(0);
+  knowledge.morphs = model.knowledge.names.size() - knowledge.sememes;
+  knowledge.units = model.embedding.lexicon().table().sizes[0];
+  knowledge.with_senses = parse<Index>(note(model, "with_senses"));
+  knowledge.with_morphs_only = parse<Index>(note(model, "with_morphs_only"));
+  knowledge.with_neither = parse<Index>(note(model, "with_neither"));
+  knowledge.senses_a_word = parse<double>(note(model, "senses_a_word"));
+  knowledge.collisions_before = parse<Index>(note(model, "collisions_before"));
+  knowledge.collisions = parse<Index>(note(model, "collisions"));
+  knowledge.mean_explains = parse<double>(note(model, "mean_explains"));
+  knowledge.terms_explain = parse<double>(note(model, "terms_explain"));
+  knowledge.residual_explains = parse<double>(note(model, "residual_explains"));
+  knowledge.terms_bytes = parse<std::uint64_t>(note(model, "terms_bytes"));
+  return knowledge;
+}
+
 }  // namespace
+
+Report describe(const CompressedTable& table, const ModelBytes& bytes) {
+  if (table.model()) return describe(*table.model(), bytes);
+  Report report;
+  report.words = table.num_embeddings();
+  report.dim = table.embedding_dim();
+  add_notes(report, table.fit(), bytes);
+  return report;
+}
 
 Report describe(const Model<float>& model, const ModelBytes& bytes) {
   const Lexicon& lexicon = model.embedding.lexicon();
@@ -197,13 +291,8 @@ Report describe(const Model<float>& model, const ModelBytes& bytes) {
     }
     report.rank_mean = static_cast<double>(lexicon.senses()) / static_cast<double>(report.words);
   }
-  report.bytes = bytes;
-  report.method = note(model, "method");
-  report.seed = note(model, "seed");
-  report.status = note(model, "status");
-  report.relative_error = parse<double>(note(model, "relative_error"));
-  report.mean_cosine = parse<double>(note(model, "mean_cosine"));
-  report.seconds = parse<double>(note(model, "seconds"));
+  add_notes(report, model.fit, bytes);
+  if (!model.knowledge.empty()) report.knowledge = summary_of(model);
   return report;
 }
 
@@ -212,12 +301,16 @@ std::string to_json(const Report& report) {
   Json json;
   json["words"] = report.words;
   json["dim"] = report.dim;
-  json["order"] = report.factor_dims.size();
-  json["factor_dims"] = report.factor_dims;
-  json["units"] = std::accumulate(report.units.begin(), report.units.end(), Index{0});
-  json["rank_min"] = report.rank_min;
-  json["rank_mean"] = report.rank_mean;
-  json["rank_max"] = report.rank_max;
+  const auto of_products = [&](Json value) {
+    return report.factor_dims.empty() ? Json() : std::move(value);
+  };
+  json["order"] = of_products(report.factor_dims.size());
+  json["factor_dims"] = of_products(report.factor_dims);
+  json["units"] =
+      of_products(std::accumulate(report.units.begin(), report.units.end(), Index{0}));
+  json["rank_min"] = of_products(report.rank_min);
+  json["rank_mean"] = of_products(report.rank_mean);
+  json["rank_max"] = of_products(report.rank_max);
   for (const auto& [name, bytes] : shares(report.bytes)) json["bytes"][name] = bytes;
   json["bytes"]["total"] = report.bytes.total;
   json["vocabulary_bytes"] = report.bytes.vocabulary;
@@ -228,6 +321,7 @@ std::string to_json(const Report& report) {
   json["method"] = or_null(report.method);
   json["seed"] = or_null(parse<std::uint64_t>(report.seed));
   json["status"] = or_null(report.status);
+  json["knowledge"] = report.knowledge ? json_of(*report.knowledge) : Json();
   json["matched"] = evaluation ? Json(evaluation->matched) : Json();
   json["neighbor_overlap_10"] = evaluation ? or_null(evaluation->neighbor_overlap) : Json();
   json["rate_distortion_bound"] = evaluation ? or_null(evaluation->rate_distortion_bound) : Json();
@@ -248,6 +342,7 @@ std::string to_text(const Report& report) {
     lines.add("rows compared", grouped(report.evaluation->matched) + " (the table has " +
                                    grouped(report.evaluation->table_rows) + ", the model " +
                                    grouped(report.words) + ")");
+  if (report.knowledge) add_knowledge(lines, *report.knowledge, report.words);
   add_error(lines, report);
   if (report.evaluation) add_evaluation(lines, *report.evaluation);
   return lines.take();

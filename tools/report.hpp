@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "see/baseline/compressed_table.hpp"
 #include "see/core/types.hpp"
 #include "see/eval/analogy.hpp"
 #include "see/eval/word_similarity.hpp"
@@ -35,12 +37,24 @@ struct Evaluation {
   std::optional<AnalogiesReport> analogies;
 };
 
+/// What a model made from knowledge notes of its lexicon and of its parts.
+struct KnowledgeSummary {
+  Index sememes = 0;
+  Index morphs = 0;
+  Index units = 0;  ///< sememes, morphs, classes of words, distinctions
+  std::optional<Index> with_senses, with_morphs_only, with_neither;  ///< words
+  std::optional<double> senses_a_word;
+  std::optional<Index> collisions_before, collisions;
+  std::optional<double> mean_explains, terms_explain, residual_explains;  ///< of sum |x|^2
+  std::optional<std::uint64_t> terms_bytes;                               ///< of the file
+};
+
 /// What `see compress`, `see info` and `see eval` print; what is unknown stays empty.
 struct Report {
   Index words = 0;
   Index dim = 0;
-  std::vector<Index> factor_dims;
-  std::vector<Index> units;  ///< of each inventory
+  std::vector<Index> factor_dims;  ///< none of a baseline
+  std::vector<Index> units;        ///< of each inventory
   Index rank_min = 0;
   double rank_mean = 0;
   Index rank_max = 0;
@@ -51,11 +65,13 @@ struct Report {
   std::optional<double> relative_error;
   std::optional<double> mean_cosine;
   std::optional<double> seconds;
+  std::optional<KnowledgeSummary> knowledge;
   std::optional<Evaluation> evaluation;
 };
 
 /// What a model and the notes in its file say.
 Report describe(const Model<float>& model, const ModelBytes& bytes);
+Report describe(const CompressedTable& table, const ModelBytes& bytes);
 
 /// One JSON object with the same keys for every command, null where one does not apply.
 std::string to_json(const Report& report);

@@ -62,7 +62,9 @@ inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t 
 /// (Model::fit) say how well it came out. Deterministic for a seed, for any executor. Throws on an
 /// empty table, an unknown method, a number that is not finite, or a size that cannot be reached;
 /// the message names the smallest that can. Where progress returns false, method induced goes on to
-/// a rough end with the status "cancelled" among the notes, and trellis throws.
+/// a rough end with the status "cancelled" among the notes, and trellis throws. Memory of trellis:
+/// the table once (mapped or not), a sample of at most 65,536 rows twice, the model, 16 bytes a row
+/// and some MiB a thread; induced copies the table once. Time is linear in rows.
 inline Model<float> compress(const Table& table, const CompressOptions& options) {
   const auto methods = compress_methods();
   detail::require(options.method == "auto" || std::ranges::count(methods, options.method) == 1,
@@ -80,8 +82,11 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
                                  activation.cols() == table.dim() && activation.allFinite()),
       "an activation covariance of ", activation.rows(), " x ", activation.cols(),
       ", needed finite numbers, ", table.dim(), " x ", table.dim());
-  detail::require(options.checkpoint.empty() || options.method != "induced",
-                  "a checkpoint for method induced, needed method trellis or auto");
+  const bool plain = options.direction == 0 && options.weights.empty() && activation.size() == 0 &&
+                     options.checkpoint.empty();
+  detail::require(plain || options.method != "induced",
+                  "a direction, weights, an activation or a checkpoint for method induced, needed "
+                  "method trellis or auto");
   detail::require(table.rows() > 0 && table.dim() > 0, "compressing a table of ", table.rows(),
                   " x ", table.dim(), ", needed at least one row and column");
   const std::uint64_t budget = detail::byte_budget(table, options);
@@ -102,6 +107,7 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
                  {"seconds", detail::fixed(seconds.count(), 1)}};
     return std::pair(std::move(model), fidelity.relative_error);
   };
+  if (!plain) return made("trellis").first;
   if (options.method != "auto") return made(options.method).first;
   if (budget < detail::least_trellis_bytes(table)) return made("induced").first;
   auto [model, error] = made("trellis");

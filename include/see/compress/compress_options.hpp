@@ -24,7 +24,8 @@ namespace see {
 ///
 ///     sum_w weights[w] |x_w|^(-2 direction) (x_w - y_w)' activation (x_w - y_w)
 ///
-/// by default the plain squared error; induced terms always minimise that.
+/// by default the plain squared error, which is what induced terms minimise; anything else makes
+/// auto the trellis coder.
 struct CompressOptions {
   std::optional<double> ratio = {};         ///< 4 * rows * dim / bytes is to be at least this
   std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes

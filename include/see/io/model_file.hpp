@@ -18,6 +18,7 @@
 #include "see/core/bits.hpp"
 #include "see/core/vocabulary.hpp"
 #include "see/error.hpp"
+#include "see/io/knowledge_notes.hpp"
 #include "see/io/model_tensors.hpp"
 #include "see/io/safetensors.hpp"
 #include "see/io/write_safetensors.hpp"
@@ -28,13 +29,14 @@
 /// file. docs/format.md specifies every tensor and metadata entry.
 namespace see {
 
-/// An entangled embedding with the words of its rows (or none) and notes on how it was fitted,
-/// which the file keeps as metadata entries "fit.NAME".
+/// An entangled embedding with the words of its rows (or none), notes on how it was fitted, which
+/// the file keeps as metadata entries "fit.NAME", and what its units stand for (or nothing).
 template <std::floating_point Scalar = float>
 struct Model {
   EntangledEmbedding<Scalar> embedding;
   Vocabulary words = {};
   Metadata fit = {};
+  KnowledgeNotes knowledge = {};
 };
 
 struct LoadOptions {
@@ -52,20 +54,22 @@ inline ModelBytes model_bytes(const SafetensorsFile& file) {
 /// The same for a model that is not written yet.
 template <class Scalar>
 ModelBytes model_bytes(const Model<Scalar>& model, Precision precision) {
-  const detail::ModelTensors content(model.embedding.parts(), model.words, model.fit, precision);
+  const detail::ModelTensors content(model.embedding.parts(), model.words, model.fit, precision,
+                                     model.knowledge);
   return content.bytes();
 }
 
 /// Writes the model, whole or not at all; factors, gains and basis are rounded to `precision`.
-/// Throws Error where the words are not as many as the rows or a number is out of that precision's
-/// range; Throws FileError where writing fails.
+/// Throws Error where the words are not as many as the rows, more units are named than there are,
+/// or a number is out of that precision's range; throws FileError where writing fails.
 template <class Scalar>
 void save_model(const std::filesystem::path& path, const Model<Scalar>& model,
                 Precision precision = Precision::f32) {
   const Index rows = model.embedding.num_embeddings();
   detail::require(model.words.empty() || model.words.size() == rows, "a vocabulary of ",
                   model.words.size(), " words, needed ", rows);
-  const detail::ModelTensors content(model.embedding.parts(), model.words, model.fit, precision);
+  const detail::ModelTensors content(model.embedding.parts(), model.words, model.fit, precision,
+                                     model.knowledge);
   write_safetensors(path, content.tensors(), content.metadata());
 }
 
@@ -135,21 +139,43 @@ class ModelReader {
     } else {
       wide = file_.array<std::int64_t>("vocabulary.offsets", {-1});
     }
-    const auto bytes = file_.array<std::uint8_t>("vocabulary.blob", {-1});
-    const std::span<const char> blob(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return {Array<char>(blob, file_.file()), std::move(wide)};
+    return {text_of("vocabulary.blob"), std::move(wide)};
   }
 
-  Metadata fit() const {
-    Metadata fit;
-    for (const auto& [key, value] : file_.metadata())
-      if (key.starts_with("fit.")) fit.emplace(key.substr(4), value);
-    return fit;
+  /// `units`: of inventory 0.
+  KnowledgeNotes knowledge(Index units) const {
+    KnowledgeNotes notes;
+    if (!has("knowledge_names")) return notes;
+    const Index count = number_within("knowledge_names", 1, units);
+    const auto bits = static_cast<int>(number_within("knowledge_length_bits", 1, 32));
+    const PackedArray lengths = packed("knowledge.name_lengths", count, bits);
+    std::vector<std::int64_t> offsets{0};
+    for (std::size_t i = 0; i < lengths.size(); ++i) offsets.push_back(offsets.back() + lengths[i]);
+    notes.names = {text_of("knowledge.names"), std::move(offsets)};
+    notes.settings = entries("knowledge.");
+    return notes;
   }
+
+  Metadata fit() const { return entries("fit."); }
 
  private:
   std::string where() const { return file_.path().string() + ": "; }
   bool has(std::string_view key) const { return file_.metadata().contains(key); }
+
+  /// The metadata whose keys begin so, without that beginning.
+  Metadata entries(std::string_view prefix) const {
+    Metadata found;
+    for (const auto& [key, value] : file_.metadata())
+      if (key.starts_with(prefix)) found.emplace(key.substr(prefix.size()), value);
+    return found;
+  }
+
+  /// A view of the bytes of a tensor.
+  Array<char> text_of(const std::string& name) const {
+    const auto bytes = file_.array<std::uint8_t>(name, {-1});
+    const std::span<const char> text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {text, file_.file()};
+  }
 
   const std::string& entry(std::string_view key) const {
     const auto found = file_.metadata().find(key);
@@ -323,6 +349,7 @@ Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options
   if (options.verify_checksum) verify_checksum(file);
   try {
     Model<Scalar> model{EntangledEmbedding<Scalar>(reader.parts()), reader.words(), reader.fit()};
+    model.knowledge = reader.knowledge(model.embedding.parts().inventories[0].size());
     const Index rows = model.embedding.num_embeddings();
     detail::require(model.words.empty() || model.words.size() == rows, "a vocabulary of ",
                     model.words.size(), " words, needed ", rows);

@@ -16,6 +16,7 @@
 #include "see/core/bits.hpp"
 #include "see/core/vocabulary.hpp"
 #include "see/error.hpp"
+#include "see/io/knowledge_notes.hpp"
 #include "see/io/tensor.hpp"
 #include "see/io/write_safetensors.hpp"
 #include "see/model/parts.hpp"
@@ -28,13 +29,14 @@ namespace see {
 enum class Precision { f64, f32, f16, bf16, i8 };
 
 /// Where the bytes of a model file go. `total` is the size of the file less the vocabulary, and the
-/// sum of the other six.
+/// sum of the other seven.
 struct ModelBytes {
-  std::uint64_t factors = 0;   ///< inventories
-  std::uint64_t index = 0;     ///< word -> senses -> units
-  std::uint64_t gains = 0;     ///< gains and word scales
-  std::uint64_t basis = 0;     ///< mean, axes and LayerNorm
-  std::uint64_t residual = 0;  ///< trellis codes and what they need
+  std::uint64_t factors = 0;    ///< inventories
+  std::uint64_t index = 0;      ///< word -> senses -> units
+  std::uint64_t gains = 0;      ///< gains and word scales
+  std::uint64_t basis = 0;      ///< mean, axes and LayerNorm
+  std::uint64_t residual = 0;   ///< trellis codes and what they need
+  std::uint64_t knowledge = 0;  ///< names of units
   std::uint64_t header = 0;
   std::uint64_t total = 0;
   std::uint64_t vocabulary = 0;  ///< the words' bytes and offsets, in no ratio
@@ -61,6 +63,7 @@ inline ModelBytes count_bytes(const std::vector<Tensor>& tensors, std::uint64_t 
     if (tensor.name.starts_with("gains") || tensor.name.starts_with("word_scale."))
       share = &bytes.gains;
     if (tensor.name.starts_with("residual.")) share = &bytes.residual;
+    if (tensor.name.starts_with("knowledge.")) share = &bytes.knowledge;
     if (tensor.name.starts_with("vocabulary.")) share = &bytes.vocabulary;
     *share += tensor.bytes.size();
     bytes.header -= tensor.bytes.size();
@@ -75,7 +78,7 @@ class ModelTensors {
  public:
   template <class Scalar>
   ModelTensors(const EmbeddingParts<Scalar>& parts, const Vocabulary& words, const Metadata& fit,
-               Precision precision)
+               Precision precision, const KnowledgeNotes& knowledge = {})
       : precision_(precision) {
     for (const auto& [name, value] : fit) metadata_.emplace("fit." + name, value);
     metadata_["format"] = "see";
@@ -113,6 +116,7 @@ class ModelTensors {
       metadata_["layer_norm.epsilon"] = std::string(digits, end);
     }
     if (parts.padding_idx) metadata_["padding_idx"] = std::to_string(*parts.padding_idx);
+    if (!knowledge.empty()) add_knowledge(knowledge, parts.inventories[0].size());
     add_words(words);
   }
 
@@ -235,6 +239,27 @@ class ModelTensors {
     const auto bytes = std::as_bytes(std::span(&residual.sigma_scale, 1));
     own("residual.sigma_scale", "F32", {1}, std::vector<std::byte>(bytes.begin(), bytes.end()));
     view("residual.codes", residual.codes);
+  }
+
+  void add_knowledge(const KnowledgeNotes& knowledge, Index units) {
+    require(!knowledge.names.empty() && knowledge.names.size() <= units, "names of ",
+            knowledge.names.size(), " units, needed 1 to the ", units, " of inventory 0");
+    for (const auto& [name, value] : knowledge.settings)
+      metadata_.emplace("knowledge." + name, value);
+    std::vector<std::uint32_t> lengths;
+    std::uint32_t longest = 0;
+    for (Index i = 0; i < knowledge.names.size(); ++i) {
+      lengths.push_back(static_cast<std::uint32_t>(knowledge.names[i].size()));
+      longest = std::max(longest, lengths.back());
+    }
+    const PackedArray packed(std::span<const std::uint32_t>(lengths),
+                             std::max(1, bits_for(std::uint64_t{longest} + 1)));
+    metadata_["knowledge_names"] = std::to_string(knowledge.names.size());
+    metadata_["knowledge_length_bits"] = std::to_string(packed.bits());
+    const auto bytes = std::as_bytes(std::span<const std::uint8_t>(packed.bytes()));
+    own("knowledge.name_lengths", "U8", {static_cast<Index>(bytes.size())},
+        std::vector<std::byte>(bytes.begin(), bytes.end()));
+    view("knowledge.names", knowledge.names.blob());
   }
 
   void add_words(const Vocabulary& words) {

@@ -48,6 +48,10 @@ class Composer {
         units_(knowledge.units),
         segmenter_(units_.morphs, units_.morph_counts) {}
 
+  /// Cuts words into the units' own morphs by how often these are used, where the segmenter that
+  /// the lexicon was made with is not at hand.
+  const UnigramSegmenter& segmenter() const noexcept { return segmenter_; }
+
   /// The terms of each of `words`, as the lexicon's own words have them, from their senses and
   /// morphs by the same sources. Sememes go by name, morphs by form. A sememe that is no unit is
   /// passed over; of a form that is none, the units that its letters can be cut into serve.

@@ -1,0 +1,424 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "see/compress/basis.hpp"
+#include "see/compress/compress.hpp"
+#include "see/compress/fit_knowledge.hpp"
+#include "see/compress/induced_model.hpp"
+#include "see/compress/trellis_model.hpp"
+#include "see/core/parallel.hpp"
+#include "see/core/progress.hpp"
+#include "see/core/table.hpp"
+#include "see/core/types.hpp"
+#include "see/error.hpp"
+#include "see/eval/error.hpp"
+#include "see/eval/row_source.hpp"
+#include "see/io/model_file.hpp"
+#include "see/knowledge/annotation.hpp"
+#include "see/knowledge/lexicon_builder.hpp"
+#include "see/knowledge/model_knowledge.hpp"
+#include "see/knowledge/morphemes.hpp"
+#include "see/model/embedding.hpp"
+
+/// From a dense table and what is known of its words to a model of a given size.
+namespace see {
+
+/// How the numbers of a model made from knowledge are stored.
+inline constexpr Precision knowledge_precision = Precision::i8;
+
+/// What is known of the words of a table.
+struct WordKnowledge {
+  SememeAnnotation annotation;
+  std::function<Morphemes(Index most)> morphemes;  ///< of all words, of at most so many forms, >= 3
+  Metadata sources = {};                           ///< kept among the settings of the model's notes
+};
+
+/// What terms a word has and how many numbers a unit.
+struct KnowledgePlan {
+  SlotFilling filling;
+  double width = 1;  ///< share of the table's columns
+};
+
+/// Plans from few, narrow units a word to many, of terms of `order`; without one of order 1, which
+/// has no roles and so the shorter index, and of order 2.
+inline std::vector<KnowledgePlan> knowledge_plans(std::optional<int> order = {}) {
+  const auto plan = [](int of, Index senses, Index morphs, double width) {
+    return KnowledgePlan{{of, 1, senses, 1, morphs}, width};
+  };
+  const int first = order.value_or(1), second = order.value_or(2);
+  return {plan(first, 1, 1, 0.32), plan(first, 1, 2, 0.32),  plan(first, 1, 2, 0.64),
+          plan(first, 2, 2, 0.64), plan(second, 3, 3, 0.64), plan(second, 4, 4, 1)};
+}
+
+/// Exactly one of `ratio` and `bytes` is given; every byte of the model file but the vocabulary's
+/// counts, names of units included.
+struct KnowledgeModelOptions {
+  std::optional<double> ratio = {};         ///< 4 * rows * dim / bytes is to be at least this
+  std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes
+  bool residual = false;                    ///< whether what terms leave is coded beside them
+  double direction = 0;                     ///< of the residual, as in CompressOptions
+  /// The terms' shares of the bytes that are tried where there is a residual.
+  std::vector<double> shares = {0.2, 0.4};
+  std::vector<KnowledgePlan> plans = knowledge_plans();  ///< that are tried
+  KnowledgeLexiconOptions lexicon = {};  ///< but for the filling, which is the plan's
+  KnowledgeFitOptions fit = {};          ///< but for the width, which is the plan's
+  Executor run = threads();
+  ProgressCallback progress = {};
+};
+
+/// A model, to be written with knowledge_precision, and what its lexicon is made of.
+struct KnowledgeModel {
+  Model<float> model;
+  KnowledgeReport report;
+};
+
+namespace detail {
+
+/// Notes on a fit, at least as long as those of compress_on().
+inline Metadata longest_knowledge_notes() {
+  Metadata notes = longest_notes();
+  const std::string digits(12, '9');
+  for (const char* name :
+       {"with_senses", "with_morphs_only", "with_neither", "senses_a_word", "collisions_before",
+        "collisions", "mean_explains", "terms_explain", "residual_explains", "terms_bytes"})
+    notes[name] = digits;
+  return notes;
+}
+
+/// Makes models of one table.
+class KnowledgeModelMaker {
+ public:
+  KnowledgeModelMaker(const Table& table, const WordKnowledge& knowledge,
+                      const KnowledgeModelOptions& options, std::uint64_t budget)
+      : table_(table),
+        matrix_(table.matrix().data(), table.rows(), table.dim()),
+        knowledge_(knowledge),
+        options_(options),
+        budget_(budget) {}
+
+  KnowledgeModel make() {
+    report("planning", 0);
+    const Candidate best = options_.residual ? best_hybrid() : best_alone();
+    report("fitting", 0.5);
+    Terms terms = fit_terms(best, options_.fit.fit, options_.residual);
+    const double terms_error = error_of(terms.layer);
+    const std::uint64_t terms_bytes = bytes_of(terms);
+    if (options_.residual) {
+      report("coding", 0.7);
+      terms.layer =
+          with_residual(terms, 0, [this](double done) { report("coding", 0.7 + 0.3 * done); });
+    }
+    KnowledgeModel result{{terms.layer, table_.words(), {}, terms.notes}, terms.report};
+    add_notes(result, terms_error, terms_bytes);
+    report("done", 1);
+    return result;
+  }
+
+ private:
+  /// A lexicon that fits its share of the bytes.
+  struct Candidate {
+    KnowledgeLexicon lexicon;
+    Index width = 0;
+    std::uint64_t bytes = 0;
+    bool axes = false;  ///< of the residual
+    double error = std::numeric_limits<double>::infinity();
+  };
+  struct Terms {
+    EntangledEmbedding<float> layer;
+    KnowledgeNotes notes;
+    KnowledgeReport report;
+  };
+
+  void report(std::string_view stage, double fraction) const {
+    require(!options_.progress || options_.progress({stage, fraction, std::nan("")}),
+            "compressing was cancelled");
+  }
+
+  Index width_of(const KnowledgePlan& plan) const {
+    const auto width = static_cast<Index>(std::lround(plan.width * double(table_.dim())));
+    return std::clamp<Index>(width, 1, table_.dim());
+  }
+
+  double error_of(const EntangledEmbedding<float>& layer) const {
+    return fidelity(TableRows(table_), layer, options_.run).relative_error;
+  }
+
+  std::uint64_t bytes_of(const Terms& terms) const {
+    return model_bytes(
+               Model<float>{terms.layer, table_.words(), longest_knowledge_notes(), terms.notes},
+               knowledge_precision)
+        .total;
+  }
+
+  /// Bytes of the file of a layer of units of `width` numbers.
+  std::uint64_t planned_bytes(const KnowledgeLexicon& lexicon, Index width) const {
+    const Index dim = table_.dim();
+    std::vector<Index> dims(static_cast<std::size_t>(lexicon.filling.order), 1);
+    dims.back() = width;
+    auto parts = make_parts<float>(Shape(dims), lexicon.lexicon, 1);
+    parts.basis.mean = std::vector<float>(static_cast<std::size_t>(dim));
+    if (width < dim) parts.basis.axes = std::vector<float>(static_cast<std::size_t>(width * dim));
+    return bytes_of(
+        {EntangledEmbedding<float>(std::move(parts)), to_notes(lexicon, knowledge_.sources), {}});
+  }
+
+  /// The lexicon of a plan with as many morphs as `budget` bytes hold, to a hundredth of them;
+  /// `least_` becomes the smallest size that was met.
+  std::optional<Candidate> within(const KnowledgePlan& plan, std::uint64_t budget) {
+    const Index width = width_of(plan);
+    KnowledgeLexiconOptions options = options_.lexicon;
+    options.filling = plan.filling;
+    options.distinct = options.distinct && !options_.residual;
+    const double unit_bytes = 1.1 * static_cast<double>(width) + 8;
+    Index low = 2, high = std::numeric_limits<std::uint32_t>::max();
+    auto morphs = std::clamp<Index>(static_cast<Index>(double(budget) / unit_bytes / 2), 3, high);
+    std::optional<Candidate> best;
+    constexpr int most_tries = 8;
+    Index units = -1;
+    for (int i = 0; i < most_tries && low < morphs && morphs < high; ++i) {
+      auto lexicon = make_knowledge_lexicon(table_.words(), knowledge_.annotation,
+                                            knowledge_.morphemes(morphs), options);
+      const std::uint64_t bytes = planned_bytes(lexicon, width);
+      least_ = std::min(least_, bytes);
+      const bool grew = lexicon.units.size() != std::exchange(units, lexicon.units.size());
+      const double left = static_cast<double>(budget) - static_cast<double>(bytes);
+      if (left >= 0) {
+        low = morphs;
+        if (!best || bytes > best->bytes) best = Candidate{std::move(lexicon), width, bytes};
+        if (left < 0.01 * static_cast<double>(budget) || !grew) break;
+      } else {
+        high = morphs;
+      }
+      if (plan.filling.most_morphs == 0) break;
+      const auto step = static_cast<Index>(left / unit_bytes - (left < 0 ? 1 : 0));
+      Index next = morphs + (step == 0 ? 1 : step);
+      if (next <= low || next >= high) next = low + (high - low) / 2;
+      morphs = std::max<Index>(3, next);
+    }
+    return best;
+  }
+
+  FitOptions rough() const {
+    FitOptions options = options_.fit.fit;
+    options.iterations = std::min(options.iterations, 2);
+    options.inner_iterations = std::min(options.inner_iterations, 15);
+    return options;
+  }
+
+  /// The plan whose rough fit errs least in `budget` bytes; none where none fits.
+  std::optional<Candidate> best_terms(std::uint64_t budget, const std::vector<KnowledgePlan>& plans,
+                                      double done) {
+    std::optional<Candidate> best;
+    for (const KnowledgePlan& plan : plans) {
+      report("planning", done);
+      auto candidate = within(plan, budget);
+      if (!candidate) continue;
+      if (plans.size() > 1)
+        candidate->error = error_of(fit_terms(*candidate, rough(), false).layer);
+      if (!best || candidate->error < best->error) best = std::move(candidate);
+    }
+    return best;
+  }
+
+  Candidate best_alone() {
+    auto best = best_terms(budget_, options_.plans, 0);
+    require(best.has_value(), "a model of ", table_.rows(), " x ", table_.dim(), " in ", budget_,
+            " bytes from this knowledge, the smallest that was found takes ", least_, " bytes");
+    return std::move(*best);
+  }
+
+  /// For each share the plan that errs least in it; of these the one that a rough residual beside
+  /// it serves best, with or without axes.
+  Candidate best_hybrid() {
+    std::optional<Candidate> best;
+    std::vector<KnowledgePlan> plans = options_.plans;
+    plans.push_back(plans.front());
+    plans.back().filling.most_morphs = 0;
+    for (KnowledgePlan& plan : plans) plan.width = 1;
+    const auto axes_bytes = static_cast<std::uint64_t>(2 * table_.dim() * table_.dim());
+    const auto consider = [&](Candidate candidate, bool axes) {
+      constexpr int quick = 8;
+      candidate.axes = axes;
+      if (!has_room(fit_terms(candidate, {.iterations = 0}, true))) return;
+      candidate.error = error_of(with_residual(fit_terms(candidate, rough(), true), quick));
+      if (!best || candidate.error < best->error) best = std::move(candidate);
+    };
+    const bool room = 4 * axes_bytes <= budget_;
+    double done = 0;
+    for (const double share : options_.shares) {
+      const auto bytes = static_cast<std::uint64_t>(share * static_cast<double>(budget_));
+      auto candidate = best_terms(bytes, plans, done);
+      if (candidate) consider(std::move(*candidate), room);
+      done += 0.4 / static_cast<double>(options_.shares.size());
+    }
+    require(best.has_value(), "a model of ", table_.rows(), " x ", table_.dim(), " in ", budget_,
+            " bytes from this knowledge with a residual, the smallest size of terms that was "
+            "found is ",
+            least_, " bytes");
+    if (room && axes_bytes > budget_ / 200) consider(*best, false);
+    return std::move(*best);
+  }
+
+  /// Terms as the file keeps them; `turned`: in the principal axes of what they leave, if the
+  /// candidate has any.
+  Terms fit_terms(const Candidate& candidate, FitOptions fit, bool turned) const {
+    KnowledgeFitOptions options = options_.fit;
+    options.width = candidate.width;
+    options.fit = std::move(fit);
+    options.fit.run = options_.run;
+    EmbeddingParts<float> parts = fit_knowledge(candidate.lexicon, matrix_, options).parts();
+    round_to_half(parts.basis.mean);
+    round_to_half(parts.basis.axes);
+    if (turned && candidate.axes) turn(parts);
+    for (auto& inventory : parts.inventories) inventory = inventory.stored_as(Storage::i8);
+    return {EntangledEmbedding<float>(std::move(parts)),
+            to_notes(candidate.lexicon, knowledge_.sources), candidate.lexicon.report};
+  }
+
+  static void round_to_half(Array<float>& values) {
+    float* const numbers = values.mutate();
+    for (std::size_t i = 0; i < values.size(); ++i) numbers[i] = detail::round_to_half(numbers[i]);
+  }
+
+  /// Turns units of full width into the principal axes of what the terms leave of the table.
+  void turn(EmbeddingParts<float>& parts) const {
+    const Index dim = table_.dim();
+    const EntangledEmbedding<float> layer(parts);
+    RowMatrix<float> rest(table_.rows(), dim);
+    std::vector<Index> ids(static_cast<std::size_t>(table_.rows()));
+    std::iota(ids.begin(), ids.end(), Index{0});
+    layer.forward(ids, rest);
+    rest = matrix_ - rest;
+    const PrincipalBasis basis = fit_basis(moments(rest, true, options_.run), false, true, dim);
+    const auto& units = parts.inventories[0];
+    const RowMatrix<float> turned =
+        ConstRowMatrixMap<float>(units.values().data(), units.size(), dim) * basis.axes.transpose();
+    parts.inventories[0] = Inventory<float>(
+        Array<float>(std::vector<float>(turned.data(), turned.data() + turned.size())),
+        units.size(), 1, dim);
+    parts.basis.axes =
+        Array<float>(std::vector<float>(basis.axes.data(), basis.axes.data() + basis.axes.size()));
+  }
+
+  /// Whether a residual fits beside the terms.
+  bool has_room(const Terms& terms) const {
+    constexpr std::uint64_t header = 1500;  // what a residual adds to it, and a little
+    return bytes_of(terms) + residual_overhead(table_.rows(), table_.dim(), 1) + packed_padding +
+               header <=
+           budget_;
+  }
+
+  /// The terms with a residual in what the budget leaves. add_residual() counts them in fp16 and
+  /// without names.
+  EntangledEmbedding<float> with_residual(const Terms& terms, int window_bits,
+                                          std::function<void(double)> progress = {}) const {
+    CompressOptions weighing;
+    weighing.direction = options_.direction;
+    const std::vector<float> weights = row_weights(matrix_, weighing);
+    const EmbeddingParts<float>& parts = terms.layer.parts();
+    const std::uint64_t counted =
+        model_bytes(Model<float>{terms.layer, table_.words(), longest_notes()},
+                    compressed_precision)
+            .total;
+    return EntangledEmbedding<float>(add_residual(
+        parts, table_, budget_ + counted - bytes_of(terms),
+        {.weights = weights, .window_bits = window_bits, .progress = std::move(progress)},
+        options_.run));
+  }
+
+  void add_notes(KnowledgeModel& result, double terms_error, std::uint64_t terms_bytes) const {
+    const KnowledgeReport& report = result.report;
+    const Fidelity fidelity =
+        see::fidelity(TableRows(table_), result.model.embedding, options_.run);
+    const double energy = matrix_.cast<double>().squaredNorm();
+    const double mean_energy =
+        static_cast<double>(table_.rows()) * double{matrix_.colwise().mean().squaredNorm()};
+    const double mean_explains = energy > 0 ? mean_energy / energy : 0;
+    const double error = fidelity.relative_error;
+    Metadata& notes = result.model.fit;
+    notes = {{"method", options_.residual ? "hybrid" : "see"},
+             {"relative_error", fixed(error, 6)},
+             {"mean_cosine", fixed(fidelity.mean_cosine, 6)},
+             {"with_senses", std::to_string(report.with_senses)},
+             {"with_morphs_only", std::to_string(report.with_morphs_only)},
+             {"with_neither", std::to_string(report.with_neither)},
+             {"senses_a_word", fixed(report.senses_a_word, 3)},
+             {"collisions_before", std::to_string(report.collisions_before)},
+             {"collisions", std::to_string(report.collisions)},
+             {"mean_explains", fixed(mean_explains, 6)},
+             {"terms_explain", fixed(1 - terms_error - mean_explains, 6)}};
+    if (!options_.residual) return;
+    notes["residual_explains"] = fixed(terms_error - error, 6);
+    notes["terms_bytes"] = std::to_string(terms_bytes);
+  }
+
+  const Table& table_;
+  ConstRowMatrixMap<float> matrix_;
+  const WordKnowledge& knowledge_;
+  const KnowledgeModelOptions& options_;
+  std::uint64_t budget_;
+  std::uint64_t least_ = std::numeric_limits<std::uint64_t>::max();
+};
+
+}  // namespace detail
+
+/// A model of `table`, which has words, on a lexicon made from what is known of them (method see),
+/// perhaps with a trellis-coded residual for what its terms leave (method hybrid):
+///
+///     row w = mean + (sum of the terms of w + r_w) axes
+///
+/// Plans (and shares of the bytes) are tried with rough fits; the one that errs least is fitted
+/// well. Of morphs as many are taken as the bytes hold. The model's notes say what share of
+/// sum |x|^2 the mean, the terms and the residual explain; they and the relative error sum to 1.
+/// Without a residual the terms live in as many principal directions as the plan says; with one in
+/// all of them, so that the residual reaches whatever they leave, and words may have equal terms,
+/// since it tells them apart; senses alone are one more plan. Words outside the vocabulary can
+/// be composed from the model as written (knowledge_of, Composer).
+///
+/// Deterministic, for any executor. Cost: for each plan (and share) some lexicons and a rough fit
+/// (fit_knowledge), for each share a rough residual. Throws where the table has no
+/// words or numbers that are not finite, the knowledge is of other words, an option is out of
+/// range, the size cannot be reached, or progress returns false.
+inline KnowledgeModel compress_on(const Table& table, const WordKnowledge& knowledge,
+                                  const KnowledgeModelOptions& options) {
+  detail::require(!table.words().empty(),
+                  "a model from knowledge of a table without words, needed their names");
+  detail::require(table.rows() > 0 && table.dim() > 0 && table.matrix().allFinite(),
+                  "a model from knowledge of a table of ", table.rows(), " x ", table.dim(),
+                  ", needed at least one row and column of finite numbers");
+  detail::require(!options.plans.empty(), "a model from knowledge without a plan, needed one");
+  detail::require(!options.residual || !options.shares.empty(),
+                  "a hybrid model without shares for its terms, needed one");
+  detail::require(options.direction >= 0 && options.direction <= 1, "a direction of ",
+                  options.direction, ", needed 0 to 1");
+  for (const double share : options.shares)
+    detail::require(share > 0 && share < 1, "a share of ", share, " for terms, needed 0 to 1");
+  for (const KnowledgePlan& plan : options.plans) {
+    detail::require(plan.width > 0 && plan.width <= 1, "units of ", plan.width,
+                    " of the columns, needed above 0, at most 1");
+    detail::require(plan.filling.units_a_term == 1, "a plan for terms of ",
+                    plan.filling.units_a_term, " units, needed 1");
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t budget =
+      detail::byte_budget(table, {.ratio = options.ratio, .bytes = options.bytes});
+  KnowledgeModel result = detail::KnowledgeModelMaker(table, knowledge, options, budget).make();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  result.model.fit["seconds"] = detail::fixed(seconds.count(), 1);
+  return result;
+}
+
+}  // namespace see
