@@ -58,8 +58,7 @@ Model<float> compressed(const CompressCommand& command, const Table& table) {
   options.run = threads(command.threads);
   options.progress = bar.callback();
   options.weights = weights_of(command, table);
-  if (!command.activation.empty())
-    options.activation = read_npy(command.activation).matrix();
+  if (!command.activation.empty()) options.activation = read_npy(command.activation).matrix();
   if (command.checkpoint.empty()) return see::compress(table, options);
   options.checkpoint = command.checkpoint;
   const OrderlyInterrupt guard;

@@ -61,9 +61,8 @@ MatchedRows match(const Table& table, const CompressedTable& model) {
                   table.words().empty() ? "the model has words and the table none"
                                         : "the table has words and the model none",
                   ", needed words in both or in neither");
-  MatchedRows rows = table.words().empty()
-                         ? match_by_number(table.rows(), model.num_embeddings())
-                         : match_by_word(table.words(), model.words());
+  MatchedRows rows = table.words().empty() ? match_by_number(table.rows(), model.num_embeddings())
+                                           : match_by_word(table.words(), model.words());
   detail::require(!rows.original.empty(), "the table and the model have no word in common");
   return rows;
 }

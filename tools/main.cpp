@@ -248,9 +248,10 @@ class CommandLine {
                     "0: squared error (default) ... 1: direction, in favour of short rows")
         ->option_text("P")
         ->check(CLI::Range(0.0, 1.0));
-    sub->add_option("--weights", compress_.weights,
-                    "How much each row's error counts: a .npy of one number a row, or zipf for rows "
-                    "in order of frequency")
+    sub->add_option(
+           "--weights", compress_.weights,
+           "How much each row's error counts: a .npy of one number a row, or zipf for rows "
+           "in order of frequency")
         ->option_text("FILE|zipf");
     sub->add_option("--activation", compress_.activation,
                     "Covariance of what reads the rows, a .npy of D x D: errors that it does not "
@@ -372,8 +373,8 @@ class CommandLine {
   }
 
   void add_sweep() {
-    CLI::App* const sub =
-        add("sweep", "Compare methods and sizes on a table: a page of plots.", sweep_footer, sweep_);
+    CLI::App* const sub = add("sweep", "Compare methods and sizes on a table: a page of plots.",
+                              sweep_footer, sweep_);
     add_table(sub, sweep_.table, sweep_.first);
     sub->add_option("-o,--output", sweep_.page, "The page to write (required)")
         ->option_text("PAGE.html")

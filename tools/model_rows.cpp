@@ -21,7 +21,8 @@ std::string row_name(const CompressedTable& model, Index row) {
   return model.words().empty() ? std::to_string(row) : std::string(model.words()[row]);
 }
 
-void complain_unknown(const CompressedTable& model, const std::string& path, std::string_view word) {
+void complain_unknown(const CompressedTable& model, const std::string& path,
+                      std::string_view word) {
   const std::string quoted = json_quote(word);
   if (!model.words().empty())
     complain(path + ": has no word " + quoted);

@@ -20,9 +20,7 @@ std::string note(const Metadata& fit, std::string_view name) {
   return found == fit.end() ? std::string() : found->second;
 }
 
-std::string note(const Model<float>& model, std::string_view name) {
-  return note(model.fit, name);
-}
+std::string note(const Model<float>& model, std::string_view name) { return note(model.fit, name); }
 
 template <class Number>
 std::optional<Number> parse(const std::string& digits) {
@@ -306,8 +304,7 @@ std::string to_json(const Report& report) {
   };
   json["order"] = of_products(report.factor_dims.size());
   json["factor_dims"] = of_products(report.factor_dims);
-  json["units"] =
-      of_products(std::accumulate(report.units.begin(), report.units.end(), Index{0}));
+  json["units"] = of_products(std::accumulate(report.units.begin(), report.units.end(), Index{0}));
   json["rank_min"] = of_products(report.rank_min);
   json["rank_mean"] = of_products(report.rank_mean);
   json["rank_max"] = of_products(report.rank_max);

@@ -151,7 +151,8 @@ class TrellisEncoder {
   /// The windows of the steps of a row that come near the least sum of (x_t - sigma_t value_t)^2
   /// over the entries of all steps and that close to a circle. A Viterbi search across the seam,
   /// both its ends free, fixes the window at the seam; a second one finds the best path that begins
-  /// and ends there. A row with fewer bits than a window is searched exhaustively.
+  /// and ends there, and others hold it at steps further on, where its window is more at ease,
+  /// which can but lower the sum. A row with fewer bits than a window is searched exhaustively.
   /// O(2^window_bits * entries). At least one step; rates of at least 1.
   std::span<const std::uint32_t> encode(std::span<const TrellisStep> steps, const float* x,
                                         const float* sigma) {
@@ -174,6 +175,14 @@ class TrellisEncoder {
     search(steps, (count - before) % count, before + after, x, sigma, nullptr);
     const std::uint32_t seam = windows_[before % count];
     search(steps, 0, count, x, sigma, &seam);
+    const std::size_t turns = bits < 8 * window_bits_ ? 3 : 1;
+    for (std::size_t k = 1; k <= turns; ++k) {
+      const std::size_t at = count * k / (turns + 1);
+      const std::uint32_t window = windows_[at];
+      search(steps, at, count, x, sigma, &window);
+      std::rotate(windows_.begin(), windows_.begin() + static_cast<std::ptrdiff_t>(count - at),
+                  windows_.begin() + static_cast<std::ptrdiff_t>(count));
+    }
     return {windows_.data(), count};
   }
 

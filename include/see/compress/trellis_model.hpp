@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
-#include <numeric>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,7 @@ namespace see::detail {
 inline EmbeddingParts<float> parts_without_terms(Index rows, Index dim,
                                                  const PrincipalBasis& basis) {
   EmbeddingParts<float> parts;
-  parts.shape = Shape::balanced(dim, 2);
+  parts.shape = Shape::balanced(basis.axes.size() > 0 ? basis.axes.rows() : dim, 2);
   for (int j = 0; j < 2; ++j) parts.inventories.emplace_back(1, 1, parts.shape.factor_dim(j));
   const std::vector<Index> ranks(static_cast<std::size_t>(rows), 0), units;
   parts.lexicon = Lexicon(SlotTable::per_slot({1, 1}), ranks, units);
@@ -63,17 +64,17 @@ inline std::uint64_t side_bytes(EmbeddingParts<float> parts, const Vocabulary& w
   return model_bytes(model, compressed_precision).total - residual->bytes() + longer_numbers;
 }
 
-/// The same without terms.
-inline std::uint64_t trellis_side_bytes(const Table& table, bool axes) {
+/// The same without terms, with so many axes.
+inline std::uint64_t trellis_side_bytes(const Table& table, Index axes) {
   PrincipalBasis basis;
   basis.mean = Vector<float>::Zero(table.dim());
-  if (axes) basis.axes = RowMatrix<float>::Zero(table.dim(), table.dim());
+  if (axes > 0) basis.axes = RowMatrix<float>::Zero(axes, table.dim());
   return side_bytes(parts_without_terms(table.rows(), table.dim(), basis), table.words());
 }
 
 /// The smallest model without terms in bytes.
 inline std::uint64_t least_trellis_bytes(const Table& table) {
-  return trellis_side_bytes(table, false) + residual_overhead(table.rows(), table.dim(), 1) +
+  return trellis_side_bytes(table, 0) + residual_overhead(table.rows(), table.dim(), 1) +
          packed_padding + static_cast<std::uint64_t>(table.rows());
 }
 
@@ -191,52 +192,102 @@ inline EmbeddingParts<float> add_residual(EmbeddingParts<float> parts, const Tab
 
 namespace detail {
 
-/// Codes a table in at most `budget` bytes, with principal axes where they earn theirs: where both
-/// ways are open, a quick fit of a sample decides. Throws where the budget does not suffice and
-/// where progress returns false.
+/// Some rows of a source, evenly spread, and all where these are not more. Views `source`.
+inline AnyRows thinned(const AnyRows& source, Index most) {
+  const Index all = source.num_embeddings(), count = std::min(all, most);
+  return {count, source.embedding_dim(),
+          [&source, all, count](std::span<const Index> ids, RowMatrixRef<float> out) {
+            std::vector<Index> chosen;
+            for (const Index id : ids)
+              chosen.push_back(
+                  static_cast<Index>(static_cast<double>(id) * double(all) / double(count)));
+            source.forward(std::span<const Index>(chosen), out);
+          }};
+}
+
+/// Codes a table in at most `budget` bytes, with as many principal axes as earn theirs: where they
+/// weigh more than half a percent of the budget, rough fits of some rows decide. Throws where the
+/// budget does not suffice and where progress returns false.
 inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t budget,
                                            const CompressOptions& options) {
   const ConstRowMatrixMap<float> matrix(table.matrix().data(), table.rows(), table.dim());
-  const Index dim = table.dim();
+  const Index rows = table.rows(), dim = table.dim();
   const bool weighed = options.activation.size() > 0;
   require(matrix.allFinite(), "compressing a table with a number that is not finite");
   const std::uint64_t least = least_trellis_bytes(table);
-  require(budget >= least, "a model of ", table.rows(), " x ", dim, " in ", budget,
+  require(budget >= least, "a model of ", rows, " x ", dim, " in ", budget,
           " bytes by method trellis, the smallest takes ", least, " bytes");
   const auto report = [&](std::string_view stage, double fraction) {
     require(!options.progress || options.progress({stage, fraction, std::nan("")}),
             "compressing was cancelled");
   };
   report("planning", 0);
+  const auto affords = [&](Index axes) {
+    return dim <= 4096 && budget > 2 * trellis_side_bytes(table, axes);
+  };
+  require(affords(dim) || !weighed, "an activation covariance for a model of ", budget,
+          " bytes, needed at least ", 2 * trellis_side_bytes(table, dim),
+          " for its axes, and at most 4096 columns");
   const std::vector<float> weights = row_weights(matrix, options);
-  const std::uint64_t side[2] = {trellis_side_bytes(table, false), trellis_side_bytes(table, true)};
-  const bool room = budget > 2 * side[1] && dim <= 4096;
-  require(room || !weighed, "an activation covariance for a model of ", budget,
-          " bytes, needed at least ", 2 * side[1], " for its axes, and at most 4096 columns");
-  const Moments moments = see::moments(matrix, room, options.run);
+  const Moments moments = see::moments(matrix, affords(1), options.run);
   const bool storable = moments.mean.cwiseAbs().maxCoeff() < double{largest_half};
-  const auto basis_with = [&](bool axes) {
-    return weighed ? activation_basis(moments, storable, options.activation)
-                   : fit_basis(moments, storable, axes, dim);
+  const auto start = [&](Index axes) {
+    const PrincipalBasis basis =
+        weighed ? activation_basis(moments, storable, options.activation)
+                : fit_basis(moments, storable, axes > 0, axes > 0 ? axes : dim);
+    return parts_without_terms(rows, dim, basis);
   };
-  const auto fitted = [&](bool axes, int window_bits, const std::filesystem::path& checkpoint) {
-    const EmbeddingParts<float> parts = parts_without_terms(table.rows(), dim, basis_with(axes));
-    ResidualFit fit =
-        fit_residual(rest_of(table, parts), budget - side[axes],
-                     {.weights = weights,
-                      .window_bits = window_bits,
-                      .progress = [&](double done) { report("coding", 0.1 + 0.9 * done); },
-                      .checkpoint = checkpoint},
-                     options.run);
-    return std::pair(parts, std::move(fit));
+
+  // What a fit with so many axes leaves of some rows, the energy along other axes included.
+  const auto rough_error = [&](Index axes) {
+    const EmbeddingParts<float> parts = start(axes);
+    const AnyRows all = rest_of(table, parts), some = thinned(all, 32768);
+    const Index count = some.num_embeddings();
+    const double share = static_cast<double>(count) / static_cast<double>(rows);
+    std::vector<float> some_weights;
+    for (Index i = 0; i < count && !weights.empty(); ++i)
+      some_weights.push_back(weights[static_cast<std::size_t>(double(i) / share)]);
+    const auto bytes = static_cast<std::uint64_t>(
+        share * static_cast<double>(budget - trellis_side_bytes(table, axes)));
+    report("planning", 0.05);
+    double error =
+        fit_residual(some, bytes, {.weights = some_weights, .window_bits = 8}, options.run).error;
+    if (axes > 0) {
+      const Eigen::MatrixXd kept =
+          ConstRowMatrixMap<float>(parts.basis.axes.data(), axes, dim).cast<double>();
+      const double lost =
+          moments.covariance.trace() - (kept * moments.covariance * kept.transpose()).trace();
+      error += std::max(0.0, lost) * static_cast<double>(count);
+    }
+    return error;
   };
-  constexpr int quick = 8;
-  bool axes = room;
-  if (room && !weighed && side[1] - side[0] > budget / 200)
-    axes = fitted(true, quick, {}).second.error < fitted(false, quick, {}).second.error;
-  auto [parts, fit] = fitted(axes, 0, options.checkpoint);
+  Index axes = affords(dim) ? dim : 0;
+  if (!weighed && affords(1) &&
+      trellis_side_bytes(table, dim) - trellis_side_bytes(table, 0) > budget / 200) {
+    axes = 0;
+    double best = rough_error(0), before = std::numeric_limits<double>::infinity();
+    for (const int eighths : {8, 6, 5, 4, 3, 2, 1}) {
+      const Index some = std::max<Index>(1, dim * eighths / 8);
+      if (!affords(some)) continue;
+      const double error = rough_error(some);
+      if (error < best) {
+        best = error;
+        axes = some;
+      }
+      if (error > before) break;
+      before = error;
+    }
+  }
+
+  EmbeddingParts<float> parts = start(axes);
+  ResidualFit fit =
+      fit_residual(rest_of(table, parts), budget - trellis_side_bytes(table, axes),
+                   {.weights = weights,
+                    .progress = [&](double done) { report("coding", 0.1 + 0.9 * done); },
+                    .checkpoint = options.checkpoint},
+                   options.run);
   parts.residual = std::make_shared<const Residual>(std::move(fit.residual));
-  return std::move(parts);
+  return parts;
 }
 
 }  // namespace detail
