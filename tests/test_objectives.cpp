@@ -117,12 +117,13 @@ TEST_CASE("A residual adds to terms what they leave", "[compress]") {
 TEST_CASE("A smaller model comes from a larger one", "[compress]") {
   const Table table = sloping(1500, 16);
   const RowMatrix<float> plain = RowMatrix<float>::Identity(16, 16);
-  const auto large = see::compress(table, {.ratio = 5});
+  const auto large = see::compress(table, {.ratio = 3});
   for (const double ratio : {8.0, 12.0}) {
     const auto direct = see::compress(table, {.ratio = ratio});
     const auto small = see::truncate(large, {.ratio = ratio});
     CHECK(4.0 * 1500 * 16 / double(file_bytes(small)) >= ratio);
-    CHECK(error_in(plain, table, small, 0, 1500) < 1.3 * error_in(plain, table, direct, 0, 1500));
+    CHECK(error_in(plain, table, small, 0, 1500) < 1.15 * (error_in(plain, table, direct, 0, 1500) +
+                                                           error_in(plain, table, large, 0, 1500)));
     CHECK(small.words[7] == "w7");
     CHECK(small.fit.count("relative_error") == 0);
     CHECK(std::stod(small.fit.at("lost")) > 0);

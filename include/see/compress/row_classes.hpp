@@ -103,53 +103,67 @@ inline void measure_classes(const AnyRows& source, std::span<const float> weight
 
 /// Puts each row x of weight omega into the class c with the least
 ///
-///     sum_t log(v_{c,t} / level_c) + omega / omega_c (x_t - mean_{c,t})^2 / v_{c,t}
+///     sum_{t coded} log(v_{c,t} / level_c) + (x_t - mean_{c,t})^2 / v_{c,t} + omega / omega_c
+///     + sum_{t not coded} omega / omega_c (x_t - mean_{c,t})^2 / level_c
 ///
 /// where omega_c is the mean weight of the class, level_c = price / (2 log(2) omega_c) the variance
-/// that earns no bits and v_{c,t} = max(variance, level_c). Up to a constant and at a high rate it
-/// is, in units of price / (2 log(2)), the price of the row's bits and its weighted error; for
-/// equal weights twice the negative log-likelihood. Two matrix products: O(rows * dim * classes).
+/// that earns no bits, and entries of larger variance v are coded. In units of price / (2 log(2))
+/// that is the price of the row's bits, its weighted error and what it costs that the entries
+/// spread otherwise than the class does; for equal weights twice the negative log-likelihood, up to
+/// a constant. Two matrix products, four for unequal weights: O(rows * dim * classes).
 inline void assign_rows(const AnyRows& source, std::span<const float> weights, double price,
                         RowClasses& classes, const Executor& run) {
+  struct Form {  // sum_t square_t x_t^2 + linear_t x_t, for every class
+    RowMatrix<float> square, linear;
+    void add_to(RowMatrix<float>& sums, const RowMatrix<float>& rows) const {
+      sums.noalias() += rows.cwiseAbs2() * square;
+      sums.noalias() += rows * linear;
+    }
+  };
   const Index dim = source.embedding_dim(), count = classes.mean.rows();
-  RowMatrix<float> square(dim, count), linear(dim, count);
-  Eigen::RowVectorXf constant(count), logs(count);
+  const RowMatrix<float> zero = RowMatrix<float>::Zero(dim, count);
+  Form plain{zero, zero}, weighted{zero, zero};
+  Eigen::RowVectorXf plain_constant(count), weighted_constant = Eigen::RowVectorXf::Zero(count);
   for (Index c = 0; c < count; ++c) {
     const ClassSpread& spread = classes.spreads[static_cast<std::size_t>(c)];
-    if (spread.rows == 0) {
-      square.col(c).setZero();
-      linear.col(c).setZero();
-      constant[c] = 0;
-      logs[c] = std::numeric_limits<float>::max();
-      continue;
-    }
+    plain_constant[c] = std::numeric_limits<float>::max();
+    if (spread.rows == 0) continue;
     const double omega = std::max(spread.weight / spread.rows, 1e-30);
     const double level = std::max(price / (2 * std::numbers::ln2 * omega), 1e-30);
-    double sum = 0, log_sum = 0;
+    double constant = 0, by_weight = 0;
     for (Index t = 0; t < dim; ++t) {
-      const double variance = std::max(spread.variance[static_cast<std::size_t>(t)], level);
+      const double variance = spread.variance[static_cast<std::size_t>(t)];
       const double mean = classes.mean(c, t);
-      square(t, c) = static_cast<float>(1 / (variance * omega));
-      linear(t, c) = static_cast<float>(-2 * mean / (variance * omega));
-      sum += mean * mean / (variance * omega);
-      log_sum += std::log(variance / level);
+      const bool coded = variance > level;
+      const bool of_weight = !coded && !weights.empty();
+      const double square = 1 / (coded ? variance : of_weight ? level * omega : level);
+      Form& form = of_weight ? weighted : plain;
+      form.square(t, c) = static_cast<float>(square);
+      form.linear(t, c) = static_cast<float>(-2 * mean * square);
+      (of_weight ? by_weight : constant) += mean * mean * square;
+      if (coded) constant += std::log(variance / level);
+      if (coded) by_weight += 1 / omega;
     }
-    constant[c] = static_cast<float>(sum);
-    logs[c] = static_cast<float>(log_sum);
+    plain_constant[c] = static_cast<float>(constant);
+    weighted_constant[c] = static_cast<float>(by_weight);
   }
   classes.of_row.resize(static_cast<std::size_t>(source.num_embeddings()));
   const std::size_t grain = grain_for(classes.of_row.size(), 64, 2 * rows_at_once);
   for_ranges(run, classes.of_row.size(), grain, [&](std::size_t begin, std::size_t end) {
-    RowMatrix<float> score;
+    RowMatrix<float> score, more;
     for_row_blocks(source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
-      score.noalias() = rows.cwiseAbs2() * square;
-      score.noalias() += rows * linear;
+      score = plain_constant.replicate(rows.rows(), 1);
+      plain.add_to(score, rows);
+      if (!weights.empty()) {
+        more = weighted_constant.replicate(rows.rows(), 1);
+        weighted.add_to(more, rows);
+        const Eigen::Map<const Eigen::VectorXf> omegas(weights.data() + first, rows.rows());
+        score.noalias() += omegas.asDiagonal() * more;
+      }
       for (Index i = 0; i < rows.rows(); ++i) {
-        const std::size_t w = first + static_cast<std::size_t>(i);
-        const float weight = weights.empty() ? 1.0F : weights[w];
         Index best = 0;
-        (weight * (score.row(i) + constant) + logs).minCoeff(&best);
-        classes.of_row[w] = static_cast<std::uint32_t>(best);
+        score.row(i).minCoeff(&best);
+        classes.of_row[first + static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(best);
       }
     });
   });
