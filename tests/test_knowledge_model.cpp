@@ -100,7 +100,7 @@ KnowledgeModelOptions within(std::uint64_t bytes, bool residual) {
   return options;
 }
 
-std::uint64_t file_bytes(const Model<float>& model) {
+std::uint64_t bytes_of_file(const Model<float>& model) {
   return model_bytes(model, knowledge_precision).total;
 }
 
@@ -116,8 +116,8 @@ TEST_CASE("a model from knowledge keeps to its bytes and explains the table", "[
   for (const bool residual : {false, true}) {
     INFO("residual " << residual);
     const auto [model, report] = compress_on(toy.table, knowledge, within(budget, residual));
-    CHECK(file_bytes(model) <= budget);
-    if (residual) CHECK(file_bytes(model) > budget - budget / 25);
+    CHECK(bytes_of_file(model) <= budget);
+    if (residual) CHECK(bytes_of_file(model) > budget - budget / 25);
     if (!residual) CHECK(report.collisions == 0);
     CHECK(report.with_senses == toy.table.rows());
     CHECK(bool(model.embedding.parts().residual) == residual);

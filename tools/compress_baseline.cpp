@@ -11,7 +11,7 @@
 namespace see::cli {
 namespace {
 
-CompressedTable compressed(const CompressCommand& command, const Table& table) {
+CompressedTable coded(const CompressCommand& command, const Table& table) {
   ProgressBar bar;
   CompressOptions options;
   options.ratio = command.ratio;
@@ -31,7 +31,7 @@ bool is_baseline(std::string_view method) {
 }
 
 int save_baseline_of(const CompressCommand& command, const Table& table) {
-  const CompressedTable result = compressed(command, table);
+  const CompressedTable result = coded(command, table);
   save_compressed(command.model, result);
   const Report report = describe(result, compressed_bytes(result));
   print(command.json ? to_json(report) : to_text(report));

@@ -1,0 +1,161 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "baseline_tables.hpp"
+#include "catch.hpp"
+#include "temp_dir.hpp"
+
+using namespace baselines;
+
+namespace {
+
+/// Replaces what `from` says in the file's header by as many bytes, and mends the checksum.
+std::string changed(std::string bytes, const std::string& from, const std::string& to) {
+  REQUIRE(from.size() == to.size());
+  const auto at = bytes.find(from);
+  REQUIRE(at != bytes.npos);
+  bytes.replace(at, from.size(), to);
+  return bytes;
+}
+
+std::string with_checksum(std::string bytes) {
+  const auto at = bytes.find("crc32:") + 6;
+  bytes.replace(at, 8, "00000000");
+  const auto sum = see::crc32(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  return bytes.replace(at, 8, see::detail::hex8(sum));
+}
+
+}  // namespace
+
+TEST_CASE("parts of baselines that do not fit are refused", "[baseline]") {
+  const auto halves = [](std::size_t n) { return see::HalfArray(std::vector<float>(n, 1.0F)); };
+  const see::Array<std::uint8_t> none;
+  CHECK_THROWS_AS(see::BlockCodes(2, 3, 5, 3, halves(2), see::Array<std::uint8_t>(6)), see::Error);
+  CHECK_THROWS_AS(see::BlockCodes(2, 3, 8, 3, halves(1), see::Array<std::uint8_t>(6)), see::Error);
+  CHECK_THROWS_AS(see::BlockCodes(2, 3, 8, 3, halves(2), see::Array<std::uint8_t>(5)), see::Error);
+  CHECK_THROWS_AS(see::LowRank(2, 3, 1, halves(2), halves(2)), see::Error);
+  CHECK_THROWS_AS(see::LowRank(2, 3, 0, halves(0), halves(0)), see::Error);
+  const see::PackedArray codes(std::span<const int>(std::vector<int>{0, 1, 1, 0}), 1);
+  CHECK_THROWS_AS(see::ProductCodes(2, 3, 4, halves(6), codes), see::Error);
+  CHECK_THROWS_AS(see::ProductCodes(2, 3, 2, halves(5), codes), see::Error);
+  CHECK_THROWS_AS(see::ProductCodes(3, 3, 2, halves(6), codes), see::Error);
+  CHECK_NOTHROW(see::ProductCodes(2, 3, 2, halves(6), codes));
+  CHECK_THROWS_AS(see::PrincipalCodes(2, 3, {9}, halves(3), halves(3), halves(1), none),
+                  see::Error);
+  CHECK_THROWS_AS(see::PrincipalCodes(2, 3, {1}, halves(3), halves(3), halves(1), none),
+                  see::Error);
+  CHECK_THROWS_AS(see::PrincipalCodes(2, 3, {}, halves(2), halves(0), halves(0), none), see::Error);
+  CHECK_NOTHROW(see::PrincipalCodes(2, 3, {}, halves(3), halves(0), halves(0), none));
+  see::TrainShape shape = see::TrainShape::of(8, 8);
+  shape.ranks = {1, 1};
+  const std::array<see::HalfArray, 3> cores{halves(4), halves(4), halves(4)};
+  CHECK_NOTHROW(see::TensorTrain(8, 8, shape, cores));
+  CHECK_THROWS_AS(see::TensorTrain(9, 8, shape, cores), see::Error);
+  CHECK_THROWS_AS(see::TensorTrain(8, 8, shape, {halves(4), halves(3), halves(4)}), see::Error);
+  const auto rows = std::make_shared<const see::LowRank>(2, 3, 1, halves(2), halves(3));
+  TempDir dir;
+  const see::Baseline wrong{rows, see::Vocabulary::from(std::vector<std::string>{"a"}), {}};
+  CHECK_THROWS_AS(see::save_baseline(dir / "x", wrong), see::Error);
+  CHECK(dir.entries() == 0);
+}
+
+TEST_CASE("damaged and hostile baseline files are refused", "[baseline]") {
+  const Table table = correlated(90, 9);
+  TempDir dir;
+  const std::string path = dir / "m", other = dir / "o";
+  const auto refuses_bytes = [&](const std::string& bytes, const std::string& part = "") {
+    write_file(other, bytes);
+    return says(part, [&] { see::load_compressed(other); });
+  };
+  for (const std::string method : {"int8", "int4", "svd", "tt", "pq", "pca"}) {
+    INFO(method);
+    see::save_compressed(path, see::compress_baseline(table, {.bytes = 2500, .method = method}));
+    const std::string good = read_file(path);
+    write_file(other, with_checksum(good));
+    REQUIRE_NOTHROW(see::load_compressed(other));
+    std::string flipped = good;
+    flipped.back() = static_cast<char>(flipped.back() ^ 1);
+    CHECK(refuses_bytes(flipped, "damaged"));
+    CHECK(refuses_bytes(good.substr(0, good.size() - 1)));
+    const auto hostile = [&](const std::string& from, const std::string& to) {
+      CHECK(refuses_bytes(with_checksum(changed(good, from, to)), "o: "));
+    };
+    hostile("\"words\":\"90\"", "\"words\":\"91\"");
+    hostile("\"words\":\"90\"", "\"words\":\"00\"");
+    hostile("\"words\":\"90\"", "\"words\":\"-1\"");
+    hostile("\"dim\":\"9\"", "\"dim\":\"8\"");
+    hostile("\"dim\":\"9\"", "\"dim\":\"0\"");
+    hostile("\"dim\":\"9\"", "\"dim\":\"x\"");
+    hostile("\"dim\":\"9\"", "\"dIm\":\"9\"");
+    hostile("\"format_version\":\"1\"", "\"format_version\":\"2\"");
+    hostile("\"method\":\"" + method + '"',
+            "\"method\":\"" + std::string(method.size(), 'z') + '"');
+    hostile("\"format\":\"see baseline\"", "\"format\":\"see basement\"");
+    hostile("\"exponent.", "\"Exponent.");
+    const auto data = good.find("vocabulary.offsets");
+    REQUIRE(data != good.npos);
+    hostile("vocabulary.blob", "vocabulary.blab");
+  }
+}
+
+TEST_CASE("numbers of a baseline file are finite and in range", "[baseline]") {
+  const Table table = correlated(90, 9, false);
+  TempDir dir;
+  const std::string path = dir / "m";
+  const auto with_tensor = [&](const std::string& name, std::uint8_t byte) {
+    auto bytes = read_file(path);
+    const auto file = see::SafetensorsFile::open(path);
+    const auto& tensor = file.at(name);
+    const auto at = static_cast<std::size_t>(tensor.bytes.data() - file.file()->bytes().data());
+    bytes.replace(at, tensor.bytes.size(),
+                  std::string(tensor.bytes.size(), static_cast<char>(byte)));
+    return with_checksum(bytes);
+  };
+  const auto refused = [&](const std::string& method, const std::string& name, std::uint8_t byte,
+                           const std::string& part) {
+    INFO(method << ' ' << name);
+    see::save_compressed(path, see::compress_baseline(table, {.bytes = 2500, .method = method}));
+    write_file(dir / "o", with_tensor(name, byte));
+    CHECK(says(part, [&] { see::load_compressed(dir / "o"); }));
+  };
+  refused("int8", "scales", 0xff, "finite");
+  refused("int4", "scales", 0x7e, "");
+  refused("svd", "left", 0xff, "finite");
+  refused("svd", "right", 0xff, "finite");
+  refused("tt", "core.1", 0xff, "finite");
+  refused("pq", "codebooks", 0xff, "finite");
+  refused("pca", "mean", 0xff, "finite");
+  refused("pca", "axes", 0xff, "finite");
+  refused("pca", "scales", 0xff, "finite");
+  refused("pca", "rates", 9, "");
+  refused("pca", "rates", 0, "");
+  // Any codes are codes.
+  for (const std::string method : {"int8", "int4", "pq", "pca"}) {
+    see::save_compressed(path, see::compress_baseline(table, {.bytes = 2500, .method = method}));
+    write_file(dir / "o", with_tensor("codes", 0xff));
+    CHECK(rows_of(see::load_compressed(dir / "o")).allFinite());
+  }
+}
+
+TEST_CASE("models and baselines are told apart", "[baseline]") {
+  const Table table = correlated(300, 12);
+  TempDir dir;
+  see::save_compressed(dir / "b", made(table, "pq", 3));
+  see::save_compressed(dir / "m",
+                       see::compress_by_method(table, {.ratio = 3, .method = "trellis"}));
+  CHECK_THROWS_AS(see::load_model<float>(dir / "b"), see::FileError);
+  CHECK(says("not a baseline", [&] { see::load_baseline(dir / "m"); }));
+  CHECK(see::load_baseline(dir / "b").fit.at("method") == "pq");
+  CHECK(see::load_compressed(dir / "m").fit().at("method") == "trellis");
+  CHECK(see::load_compressed(dir / "m").words()[7] == "w7");
+}
