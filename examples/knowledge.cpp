@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include <see/see.hpp>
+#include <see/compress.hpp>
 
 #include "knowledge_words.hpp"
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include <see/see.hpp>
+#include <see/compress.hpp>
 
 using see::Index;
 using Rows = see::RowMatrix<float>;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include <see/see.hpp>
+#include <see/compress.hpp>
 
 namespace {
 

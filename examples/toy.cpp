@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <see/see.hpp>
+#include <see/compress.hpp>
 
 namespace {
 

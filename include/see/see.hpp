@@ -1,6 +1,7 @@
 #pragma once
 
-/// The whole library. Headers of one layer stand together; a layer builds on those before it.
+/// All that uses models and trains layers; see/compress.hpp has what makes models from tables.
+/// Headers of one layer stand together; a layer builds on those before it.
 
 #include "see/error.hpp"
 #include "see/version.hpp"
@@ -113,42 +114,3 @@
 #include "see/knowledge/wordnet_sememes.hpp"
 #include "see/knowledge/wordnet_tables.hpp"
 #include "see/knowledge/wordnet_taxonomy.hpp"
-
-#include "see/compress/basis.hpp"
-#include "see/compress/compress.hpp"
-#include "see/compress/compress_options.hpp"
-#include "see/compress/encode_state.hpp"
-#include "see/compress/fit.hpp"
-#include "see/compress/fit_knowledge.hpp"
-#include "see/compress/fit_residual.hpp"
-#include "see/compress/frequency.hpp"
-#include "see/compress/induce.hpp"
-#include "see/compress/induce_choose.hpp"
-#include "see/compress/induce_plan.hpp"
-#include "see/compress/induce_refit.hpp"
-#include "see/compress/induce_search.hpp"
-#include "see/compress/induce_train.hpp"
-#include "see/compress/induced_model.hpp"
-#include "see/compress/knowledge_model.hpp"
-#include "see/compress/residual_codes.hpp"
-#include "see/compress/row_classes.hpp"
-#include "see/compress/trellis_encode.hpp"
-#include "see/compress/trellis_model.hpp"
-#include "see/compress/truncate.hpp"
-#include "see/compress/water_filling.hpp"
-
-#include "see/baseline/baseline.hpp"
-#include "see/baseline/baseline_rows.hpp"
-#include "see/baseline/block_codes.hpp"
-#include "see/baseline/compress_baseline.hpp"
-#include "see/baseline/compressed_table.hpp"
-#include "see/baseline/frozen_layer.hpp"
-#include "see/baseline/half_array.hpp"
-#include "see/baseline/k_means.hpp"
-#include "see/baseline/lloyd_max.hpp"
-#include "see/baseline/low_rank.hpp"
-#include "see/baseline/principal_codes.hpp"
-#include "see/baseline/product_codes.hpp"
-#include "see/baseline/second_moments.hpp"
-#include "see/baseline/tensor_train.hpp"
-#include "see/baseline/word2ketxs.hpp"
