@@ -162,6 +162,9 @@ class Model:
             self.scale_index = Bits(self.values("word_scale.index"), self.words * self.scale_bits)
         self.mean = self.values("basis.mean")
         self.axes = self.values("basis.axes")
+        if "basis.axes.scales" in self.tensors:
+            scales = self.values("basis.axes.scales")
+            self.axes = [x * scales[i // self.dim] for i, x in enumerate(self.axes)]
         self.residual = Residual(self) if "residual_classes" in self.metadata else None
 
     def check_layout(self):

@@ -105,6 +105,36 @@ TEST_CASE("int8 factors need their scales", "[model_file]") {
   CHECK(says<see::FileError>("inventory.0.scales", [&] { see::load_model(dir / "none"); }));
 }
 
+TEST_CASE("axes that are codes times a scale take a byte a number and lose nothing",
+          "[model_file]") {
+  TempDir dir;
+  auto parts = random_model<float>({.axes = true}).embedding.parts();
+  const Index dim = parts.embedding_dim();
+  std::fill_n(parts.basis.axes.mutate(), dim, 0.0F);  // a row of zeros, and one of tiny numbers
+  for (Index i = dim; i < 2 * dim; ++i) parts.basis.axes.mutate()[i] *= 1e-30F;
+  const see::Array<float> before = parts.basis.axes;
+  see::detail::round_to_int8_axes({parts.basis.axes.mutate(), parts.basis.axes.size()}, dim);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto row = before.begin() + std::ptrdiff_t(i - i % std::size_t(dim));
+    float largest = 0;
+    std::for_each(row, row + dim, [&](float x) { largest = std::max(largest, std::abs(x)); });
+    CHECK(std::abs(parts.basis.axes[i] - before[i]) <= largest / 250);
+  }
+  const Model<float> model{see::EntangledEmbedding<float>(parts)};
+  for (const Precision precision : {Precision::f32, Precision::f16}) {
+    save_model(dir / "m", model, precision);
+    const auto file = see::SafetensorsFile::open(dir / "m");
+    CHECK(file.at("basis.axes").bytes.size() == parts.basis.axes.size());
+    CHECK(file.metadata().at("format_version") == "2");
+    const auto back = see::load_model<float>(file).embedding.parts().basis.axes;
+    CHECK(std::equal(back.begin(), back.end(), parts.basis.axes.begin(), parts.basis.axes.end()));
+    auto tensors = file.tensors();
+    std::erase_if(tensors, [](const see::Tensor& t) { return t.name == "basis.axes.scales"; });
+    see::write_safetensors(dir / "none", tensors, file.metadata());
+    CHECK(says<see::FileError>("basis.axes.scales", [&] { see::load_model(dir / "none"); }));
+  }
+}
+
 TEST_CASE("implicit indices take no bytes and come back", "[model_file]") {
   TempDir dir;
   const Model<float> ket{see::make_word2ket<float>(7, 16, 2, 3)};

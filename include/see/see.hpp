@@ -35,6 +35,7 @@
 #include "see/model/embedding.hpp"
 #include "see/model/gradient.hpp"
 #include "see/model/hidden_group.hpp"
+#include "see/model/int8_axes.hpp"
 #include "see/model/lexicon.hpp"
 #include "see/model/parts.hpp"
 #include "see/model/pullback.hpp"

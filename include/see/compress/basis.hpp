@@ -8,6 +8,7 @@
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/model/int8_axes.hpp"
 
 namespace see {
 
@@ -16,7 +17,7 @@ namespace see {
 ///     y = mean + axes^T c            (axes: p x d, orthonormal rows in order of falling variance)
 ///
 /// or y = mean + c where `axes` is empty (then p = d); an empty `mean` counts as zero.
-/// All numbers are half-precision values, as a file keeps them.
+/// The numbers are as a file keeps them: means half-precision values, axes those of int8_axes.hpp.
 struct PrincipalBasis {
   Vector<float> mean;     ///< d, or empty
   RowMatrix<float> axes;  ///< p x d, or empty
@@ -128,7 +129,7 @@ inline PrincipalBasis fit_basis(const Moments& moments, bool with_mean, bool wit
     basis.axes.row(i).cwiseAbs().maxCoeff(&largest);
     if (basis.axes(i, largest) < 0) basis.axes.row(i) *= -1;
   }
-  detail::round_to_half(basis.axes);
+  detail::round_to_int8_axes({basis.axes.data(), static_cast<std::size_t>(basis.axes.size())}, d);
   return basis;
 }
 

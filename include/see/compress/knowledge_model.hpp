@@ -32,6 +32,7 @@
 #include "see/knowledge/model_knowledge.hpp"
 #include "see/knowledge/morphemes.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/int8_axes.hpp"
 
 /// From a dense table and what is known of its words to a model of a given size.
 namespace see {
@@ -248,7 +249,7 @@ class KnowledgeModelMaker {
     plans.push_back(plans.front());
     plans.back().filling.most_morphs = 0;
     for (KnowledgePlan& plan : plans) plan.width = 1;
-    const auto axes_bytes = static_cast<std::uint64_t>(2 * table_.dim() * table_.dim());
+    const auto axes_bytes = static_cast<std::uint64_t>(table_.dim() * table_.dim());
     const auto consider = [&](Candidate candidate, bool axes) {
       constexpr int quick = 8;
       candidate.axes = axes;
@@ -281,7 +282,8 @@ class KnowledgeModelMaker {
     options.fit.run = options_.run;
     EmbeddingParts<float> parts = fit_knowledge(candidate.lexicon, matrix_, options).parts();
     round_to_half(parts.basis.mean);
-    round_to_half(parts.basis.axes);
+    if (parts.basis.has_axes())
+      round_to_int8_axes({parts.basis.axes.mutate(), parts.basis.axes.size()}, table_.dim());
     if (turned && candidate.axes) turn(parts);
     for (auto& inventory : parts.inventories) inventory = inventory.stored_as(Storage::i8);
     return {EntangledEmbedding<float>(std::move(parts)),

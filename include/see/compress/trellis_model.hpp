@@ -23,6 +23,7 @@
 #include "see/eval/row_source.hpp"
 #include "see/io/model_file.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/int8_axes.hpp"
 
 /// Residuals of models: of a mean and perhaps principal axes alone, or of what terms leave.
 namespace see::detail {
@@ -161,7 +162,7 @@ inline PrincipalBasis activation_basis(const Moments& moments, bool with_mean,
   PrincipalBasis basis = fit_basis(moments, with_mean, false, d);
   basis.axes = (fit_basis(seen, false, true, d).axes.cast<double>() * back).cast<float>() /
                static_cast<float>(back.norm() / std::sqrt(double(d)));
-  round_to_half(basis.axes);
+  round_to_int8_axes({basis.axes.data(), static_cast<std::size_t>(basis.axes.size())}, d);
   return basis;
 }
 

@@ -114,8 +114,7 @@ class ModelReader {
       parts.residual =
           std::make_shared<const Residual>(residual(parts.lexicon.words(), parts.shape.width()));
     const Index dim = number("dim");
-    parts.basis = {optional_values("basis.mean", {dim}),
-                   optional_values("basis.axes", {parts.shape.width(), dim})};
+    parts.basis = {optional_values("basis.mean", {dim}), axes(parts.shape.width(), dim)};
     if (file_.find("layer_norm.weight"))
       parts.layer_norm =
           LayerNorm<Scalar>{values("layer_norm.weight", {dim}), values("layer_norm.bias", {dim}),
@@ -271,6 +270,17 @@ class ModelReader {
     const Inventory<Scalar> inventory(file_.array<std::int8_t>(name, {-1, -1, -1}),
                                       halves(name + ".scales"), size, rank, dim);
     return keep_storage_ ? inventory : inventory.stored_as(Storage::native);
+  }
+
+  Array<Scalar> axes(Index width, Index dim) const {
+    const Tensor* const tensor = file_.find("basis.axes");
+    if (!tensor || tensor->dtype != "I8") return optional_values("basis.axes", {width, dim});
+    const auto codes = file_.array<std::int8_t>("basis.axes", {width, dim});
+    const auto scales = file_.array<float>("basis.axes.scales", {width});
+    std::vector<Scalar> values(codes.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = static_cast<Scalar>(scales[i / static_cast<std::size_t>(dim)] * codes[i]);
+    return values;
   }
 
   Residual residual(Index words, Index width) const {

@@ -19,6 +19,7 @@
 #include "see/io/knowledge_notes.hpp"
 #include "see/io/tensor.hpp"
 #include "see/io/write_safetensors.hpp"
+#include "see/model/int8_axes.hpp"
 #include "see/model/parts.hpp"
 #include "see/version.hpp"
 
@@ -107,7 +108,7 @@ class ModelTensors {
     if (parts.residual) add_residual(parts.residual->parts());
     const Index dim = parts.embedding_dim();
     if (parts.basis.has_mean()) add("basis.mean", {dim}, parts.basis.mean);
-    if (parts.basis.has_axes()) add("basis.axes", {parts.shape.width(), dim}, parts.basis.axes);
+    if (parts.basis.has_axes()) add_axes(parts.shape.width(), dim, parts.basis.axes);
     if (parts.layer_norm) {
       add("layer_norm.weight", {dim}, parts.layer_norm->weight);
       add("layer_norm.bias", {dim}, parts.layer_norm->bias);
@@ -167,15 +168,29 @@ class ModelTensors {
     const Storage storage = storage_of(precision_);
     if (storage == Storage::native) return add(name, shape, inventory.stored_as(storage).values());
     const Inventory<Scalar> stored = inventory.stored_as(storage);
-    const auto copy = [](const auto& numbers) {
-      const auto bytes = std::as_bytes(std::span(numbers.data(), numbers.size()));
-      return std::vector<std::byte>(bytes.begin(), bytes.end());
-    };
     if (storage != Storage::i8)
-      return own(name, storage == Storage::f16 ? "F16" : "BF16", shape, copy(stored.halves()));
-    own(name, "I8", shape, copy(stored.codes()));
+      return own(name, storage == Storage::f16 ? "F16" : "BF16", shape,
+                 copy_bytes(stored.halves()));
+    own(name, "I8", shape, copy_bytes(stored.codes()));
     own(name + ".scales", "F16",
-        {inventory.size(), int8_scales(inventory.rank() * inventory.dim())}, copy(stored.halves()));
+        {inventory.size(), int8_scales(inventory.rank() * inventory.dim())},
+        copy_bytes(stored.halves()));
+  }
+
+  /// In one byte a number where that loses nothing.
+  template <class Scalar>
+  void add_axes(Index width, Index dim, const Array<Scalar>& axes) {
+    const auto narrow = to_int8_axes(std::span<const Scalar>(axes.data(), axes.size()), dim);
+    if (!narrow) return add("basis.axes", {width, dim}, axes);
+    metadata_["format_version"] = std::to_string(format_version);
+    own("basis.axes", "I8", {width, dim}, copy_bytes(narrow->codes));
+    own("basis.axes.scales", "F32", {width}, copy_bytes(narrow->scales));
+  }
+
+  template <class Numbers>
+  static std::vector<std::byte> copy_bytes(const Numbers& numbers) {
+    const auto bytes = std::as_bytes(std::span(numbers.data(), numbers.size()));
+    return {bytes.begin(), bytes.end()};
   }
 
   template <class Stored, class Scalar>
@@ -190,9 +205,7 @@ class ModelTensors {
                 ", which ", dtype_name<Stored>(), " cannot");
         return stored;
       });
-      const auto bytes = std::as_bytes(std::span<const Stored>(converted));
-      own(std::move(name), dtype_name<Stored>(), std::move(shape),
-          std::vector<std::byte>(bytes.begin(), bytes.end()));
+      own(std::move(name), dtype_name<Stored>(), std::move(shape), copy_bytes(converted));
     }
   }
 
@@ -221,9 +234,8 @@ class ModelTensors {
       const auto most = static_cast<std::uint64_t>(*std::max_element(ranks.begin(), ranks.end()));
       const PackedArray packed(std::span<const Index>(ranks), bits_for(most + 1));
       metadata_["rank_bits"] = std::to_string(packed.bits());
-      const auto bytes = std::as_bytes(std::span<const std::uint8_t>(packed.bytes()));
-      own("lexicon.ranks", "U8", {static_cast<Index>(bytes.size())},
-          std::vector<std::byte>(bytes.begin(), bytes.end()));
+      own("lexicon.ranks", "U8", {static_cast<Index>(packed.bytes().size())},
+          copy_bytes(packed.bytes()));
     }
     if (lexicon.kind() == IndexKind::stored) view("lexicon.index", lexicon.packed());
   }
@@ -256,9 +268,8 @@ class ModelTensors {
                              std::max(1, bits_for(std::uint64_t{longest} + 1)));
     metadata_["knowledge_names"] = std::to_string(knowledge.names.size());
     metadata_["knowledge_length_bits"] = std::to_string(packed.bits());
-    const auto bytes = std::as_bytes(std::span<const std::uint8_t>(packed.bytes()));
-    own("knowledge.name_lengths", "U8", {static_cast<Index>(bytes.size())},
-        std::vector<std::byte>(bytes.begin(), bytes.end()));
+    own("knowledge.name_lengths", "U8", {static_cast<Index>(packed.bytes().size())},
+        copy_bytes(packed.bytes()));
     view("knowledge.names", knowledge.names.blob());
   }
 
@@ -273,9 +284,7 @@ class ModelTensors {
     std::vector<std::int32_t> narrow(offsets.size());
     std::transform(offsets.begin(), offsets.end(), narrow.begin(),
                    [](std::int64_t offset) { return static_cast<std::int32_t>(offset); });
-    const auto bytes = std::as_bytes(std::span<const std::int32_t>(narrow));
-    own("vocabulary.offsets", "I32", {static_cast<Index>(offsets.size())},
-        std::vector<std::byte>(bytes.begin(), bytes.end()));
+    own("vocabulary.offsets", "I32", {static_cast<Index>(offsets.size())}, copy_bytes(narrow));
   }
 
   Precision precision_;
