@@ -4,6 +4,7 @@
 
 #include "see/see.hpp"
 
+#include "see/compress/add_residual.hpp"
 #include "see/compress/basis.hpp"
 #include "see/compress/compress.hpp"
 #include "see/compress/compress_options.hpp"
@@ -20,6 +21,7 @@
 #include "see/compress/induce_train.hpp"
 #include "see/compress/induced_model.hpp"
 #include "see/compress/knowledge_model.hpp"
+#include "see/compress/paying_terms.hpp"
 #include "see/compress/residual_codes.hpp"
 #include "see/compress/row_classes.hpp"
 #include "see/compress/trellis_encode.hpp"

@@ -40,13 +40,14 @@ inline std::uint64_t byte_budget(const Table& table, const CompressOptions& opti
   return static_cast<std::uint64_t>(std::min(dense / *options.ratio, 1e18));
 }
 
-/// The parts of a model of at most `budget` bytes; `status` becomes how the fit ended.
+/// The parts of a model of at most `budget` bytes; `status` becomes how the fit ended. Method
+/// "mixed" is trellis, beside terms where these pay.
 inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t budget,
                                               const std::string& method,
                                               const CompressOptions& options, FitStatus& status) {
-  if (method == "trellis") {
+  if (method != "induced") {
     status = FitStatus::converged;
-    return trellis_parts(table, budget, options);
+    return trellis_parts(table, budget, options, method == "mixed");
   }
   const InducedPlan plan = plan_within(table, budget, options.run);
   const InducedCode code =
@@ -99,7 +100,8 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
         {}};
     const Fidelity fidelity = see::fidelity(TableRows(table), model.embedding, options.run);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    model.fit = {{"method", method},
+    const bool terms = model.embedding.parts().lexicon.senses() > 0;
+    model.fit = {{"method", method == "mixed" && !terms ? "trellis" : method},
                  {"seed", std::to_string(options.seed)},
                  {"status", std::string(to_string(status))},
                  {"relative_error", detail::fixed(fidelity.relative_error, 6)},
@@ -110,7 +112,7 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
   if (!plain) return made("trellis").first;
   if (options.method != "auto") return made(options.method).first;
   if (budget < detail::least_trellis_bytes(table)) return made("induced").first;
-  auto [model, error] = made("trellis");
+  auto [model, error] = made("mixed");
   constexpr double hard = 0.5;  // from here on terms may do better
   if (error <= hard) return std::move(model);
   auto [other, other_error] = made("induced");

@@ -17,8 +17,9 @@ namespace see {
 ///
 /// Methods: `trellis` codes rows as a residual without terms, entry by entry, and is the more exact
 /// wherever its classes find room; `induced` learns sememes, so that the model can be trained and
-/// scored by its factors; `auto` is trellis, and where that leaves more than half of the energy or
-/// has no room, the better of both.
+/// scored by its factors; `auto` is trellis, beside terms where trials on some rows find that these
+/// pay (the model's notes then say "mixed"), and where that leaves more than half of the energy or
+/// has no room, the better of that and induced.
 ///
 /// The trellis coder minimises
 ///

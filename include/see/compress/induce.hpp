@@ -26,7 +26,7 @@ struct InducedOptions {
   Index sample_rows = 20000;  ///< rows to learn the codebooks from
   int sweeps = 2;             ///< rounds of replacing single terms after the beam search
   Executor run = threads();
-  ProgressCallback progress;
+  ProgressCallback progress = {};
 };
 
 /// A learned code (see InducedPlan for the formula). Codebooks, scale table, mean and axes hold

@@ -76,13 +76,12 @@ constexpr int rank_bits(const InducedPlan& plan) {
   return plan.senses > 0 ? bits_for(static_cast<std::uint64_t>(plan.terms) + 1) : 0;
 }
 
-/// Bytes of everything that does not grow with rows or terms: codebooks, mean and axes (2 bytes a
-/// number) and the table of row scales (2 bytes each).
+/// Bytes of everything that does not grow with rows or terms: codebooks, mean and the table of row
+/// scales (2 bytes a number), axes (one, and 4 an axis).
 constexpr std::size_t fixed_bytes(const InducedPlan& plan) {
-  const Index numbers = plan.units1 * plan.q1 + plan.units2 * plan.q2 + (plan.mean ? plan.dim : 0) +
-                        (plan.basis ? plan.width * plan.dim : 0) +
-                        (plan.scale_bits > 0 ? Index{1} << plan.scale_bits : 0);
-  return 2 * static_cast<std::size_t>(numbers);
+  const Index halves = plan.units1 * plan.q1 + plan.units2 * plan.q2 + (plan.mean ? plan.dim : 0) +
+                       (plan.scale_bits > 0 ? Index{1} << plan.scale_bits : 0);
+  return static_cast<std::size_t>(2 * halves + (plan.basis ? plan.width * (plan.dim + 4) : 0));
 }
 
 /// Bytes of the model of `rows` rows without file header: fixed_bytes, 4 bytes a gain, and the bits

@@ -1,81 +1,43 @@
 #pragma once
 
-#include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "see/compress/add_residual.hpp"
 #include "see/compress/basis.hpp"
 #include "see/compress/compress_options.hpp"
 #include "see/compress/fit_residual.hpp"
-#include "see/compress/induced_model.hpp"
+#include "see/compress/paying_terms.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
 #include "see/eval/row_source.hpp"
-#include "see/io/model_file.hpp"
-#include "see/model/embedding.hpp"
 #include "see/model/int8_axes.hpp"
 
-/// Residuals of models: of a mean and perhaps principal axes alone, or of what terms leave.
+/// Models whose rows are coded by a trellis: alone, or beside terms that pay.
 namespace see::detail {
 
-/// An embedding of `rows` words without senses; its two inventories hold one unit each.
-inline EmbeddingParts<float> parts_without_terms(Index rows, Index dim,
-                                                 const PrincipalBasis& basis) {
-  EmbeddingParts<float> parts;
-  parts.shape = Shape::balanced(basis.axes.size() > 0 ? basis.axes.rows() : dim, 2);
-  for (int j = 0; j < 2; ++j) parts.inventories.emplace_back(1, 1, parts.shape.factor_dim(j));
-  const std::vector<Index> ranks(static_cast<std::size_t>(rows), 0), units;
-  parts.lexicon = Lexicon(SlotTable::per_slot({1, 1}), ranks, units);
-  const auto array = [](const auto& matrix) {
-    return Array<float>(std::vector<float>(matrix.data(), matrix.data() + matrix.size()));
-  };
-  parts.basis = {array(basis.mean), array(basis.axes)};
-  return parts;
-}
-
-/// Bytes of the model file of `parts` with a residual, at most, beside the residual's arrays.
-inline std::uint64_t side_bytes(EmbeddingParts<float> parts, const Vocabulary& words) {
-  const Index rows = parts.lexicon.words(), width = parts.shape.width();
-  ResidualParts blank;
-  blank.rows = rows;
-  blank.dim = width;
-  blank.classes = 1;
-  blank.window_bits = 12;
-  const auto cells = static_cast<std::size_t>(width);
-  blank.row_classes = PackedArray(Array<std::uint8_t>(), static_cast<std::size_t>(rows), 0);
-  blank.rates =
-      PackedArray(std::span<const std::uint8_t>(std::vector<std::uint8_t>(cells, 0)), rate_bits);
-  blank.sigmas = Array<std::uint8_t>(cells);
-  blank.means = Array<std::int8_t>(cells);
-  blank.mean_scales = {0.0F};
-  const auto residual = std::make_shared<const Residual>(std::move(blank));
-  parts.residual = residual;
-  const Model<float> model{EntangledEmbedding<float>(std::move(parts)), words, longest_notes()};
-  constexpr std::uint64_t longer_numbers = 96;  // of sizes and offsets in the real header
-  return model_bytes(model, compressed_precision).total - residual->bytes() + longer_numbers;
-}
-
-/// The same without terms, with so many axes.
-inline std::uint64_t trellis_side_bytes(const Table& table, Index axes) {
+/// Bytes of a model without terms beside its residual's arrays, with so many axes.
+inline std::uint64_t trellis_side_bytes(const Table& table, Index axes, bool mean) {
   PrincipalBasis basis;
-  basis.mean = Vector<float>::Zero(table.dim());
+  if (mean) basis.mean = Vector<float>::Zero(table.dim());
   if (axes > 0) basis.axes = RowMatrix<float>::Zero(axes, table.dim());
   return side_bytes(parts_without_terms(table.rows(), table.dim(), basis), table.words());
 }
 
 /// The smallest model without terms in bytes.
 inline std::uint64_t least_trellis_bytes(const Table& table) {
-  return trellis_side_bytes(table, 0) + residual_overhead(table.rows(), table.dim(), 1) +
+  return trellis_side_bytes(table, 0, false) + residual_overhead(table.rows(), table.dim(), 1) +
          packed_padding + static_cast<std::uint64_t>(table.rows());
 }
 
@@ -99,46 +61,6 @@ inline std::vector<float> row_weights(ConstRowMatrixRef<float> table,
   const double scale = static_cast<double>(weights.size()) / sum;
   for (float& weight : weights) weight = static_cast<float>(double{weight} * scale);
   return weights;
-}
-
-/// The matrix that takes a row about the mean to the coordinates that are nearest to it:
-/// A' (A A')^-1 (d x p), A' where the axes A are orthonormal; empty where there are none.
-inline RowMatrix<float> to_coordinates(const EmbeddingParts<float>& parts) {
-  if (!parts.basis.has_axes()) return {};
-  const Index width = parts.shape.width(), dim = parts.embedding_dim();
-  const Eigen::MatrixXd axes =
-      ConstRowMatrixMap<float>(parts.basis.axes.data(), width, dim).cast<double>();
-  const Eigen::LDLT<Eigen::MatrixXd> gram(axes * axes.transpose());
-  return gram.solve(axes).transpose().cast<float>();
-}
-
-/// What the terms of `parts` leave of the rows of `table`, in the coordinates of the axes if there
-/// are any. `table` outlives what is returned.
-inline AnyRows rest_of(const Table& table, const EmbeddingParts<float>& parts) {
-  EmbeddingParts<float> terms = parts;
-  terms.basis = {};
-  terms.residual = {};
-  const bool plain = parts.lexicon.senses() == 0;
-  const auto layer = std::make_shared<const EntangledEmbedding<float>>(
-      EntangledEmbedding<float>(std::move(terms)).stored_as(Storage::f16));
-  const auto inverse = std::make_shared<const RowMatrix<float>>(to_coordinates(parts));
-  const Array<float> mean = parts.basis.mean;
-  const Index width = parts.shape.width();
-  return {table.rows(), width,
-          [=, source = TableRows(table)](std::span<const Index> ids, RowMatrixRef<float> out) {
-            RowMatrix<float> rows(out.rows(), source.embedding_dim());
-            source.forward(ids, rows);
-            if (!mean.empty())
-              rows.rowwise() -= Eigen::Map<const Eigen::RowVectorXf>(mean.data(), rows.cols());
-            if (inverse->size() == 0)
-              out = rows;
-            else
-              out.noalias() = rows * *inverse;
-            if (plain) return;
-            rows.resize(out.rows(), out.cols());
-            layer->forward(ids, rows);
-            out -= rows;
-          }};
 }
 
 /// The frame of the table in which `activation` weighs errors by the identity:
@@ -166,33 +88,6 @@ inline PrincipalBasis activation_basis(const Moments& moments, bool with_mean,
   return basis;
 }
 
-}  // namespace see::detail
-
-namespace see {
-
-/// `parts` (terms, perhaps none, mean, axes; no LayerNorm) with a residual for what they leave of
-/// the rows of `table`, so that the model's file takes at most `budget` bytes. The terms count as
-/// fp16 keeps them. Time and memory: fit_residual's; the table itself is read in blocks. Throws
-/// where parts and table do not fit each other or the budget does not suffice.
-inline EmbeddingParts<float> add_residual(EmbeddingParts<float> parts, const Table& table,
-                                          std::uint64_t budget, const ResidualOptions& options = {},
-                                          const Executor& run = serial()) {
-  detail::require(parts.lexicon.words() == table.rows() && parts.embedding_dim() == table.dim(),
-                  "a residual for ", parts.lexicon.words(), " words of ", parts.embedding_dim(),
-                  " numbers, needed ", table.rows(), " of ", table.dim(), " as the table has");
-  detail::require(!parts.layer_norm, "a residual under a LayerNorm, needed parts without");
-  const std::uint64_t side = detail::side_bytes(parts, table.words());
-  const std::uint64_t least =
-      side + residual_overhead(table.rows(), parts.shape.width(), 1) + packed_padding;
-  detail::require(budget >= least, "terms and a residual in ", budget, " bytes, needed at least ",
-                  least);
-  ResidualFit fit = fit_residual(detail::rest_of(table, parts), budget - side, options, run);
-  parts.residual = std::make_shared<const Residual>(std::move(fit.residual));
-  return parts;
-}
-
-namespace detail {
-
 /// Some rows of a source, evenly spread, and all where these are not more. Views `source`.
 inline AnyRows thinned(const AnyRows& source, Index most) {
   const Index all = source.num_embeddings(), count = std::min(all, most);
@@ -206,11 +101,12 @@ inline AnyRows thinned(const AnyRows& source, Index most) {
           }};
 }
 
-/// Codes a table in at most `budget` bytes, with as many principal axes as earn theirs: where they
-/// weigh more than half a percent of the budget, rough fits of some rows decide. Throws where the
-/// budget does not suffice and where progress returns false.
+/// Codes a table in at most `budget` bytes, with a mean and as many principal axes as earn theirs:
+/// where these weigh some thousandths of the budget, rough fits of some rows decide. `with_terms`:
+/// and with induced terms, where PayingTerms finds any. Throws where the budget does not suffice
+/// and where progress returns false.
 inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t budget,
-                                           const CompressOptions& options) {
+                                           const CompressOptions& options, bool with_terms) {
   const ConstRowMatrixMap<float> matrix(table.matrix().data(), table.rows(), table.dim());
   const Index rows = table.rows(), dim = table.dim();
   const bool weighed = options.activation.size() > 0;
@@ -224,24 +120,23 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
   };
   report("planning", 0);
   const auto affords = [&](Index axes) {
-    return dim <= 4096 && budget > 2 * trellis_side_bytes(table, axes);
+    return dim <= 4096 && budget > 2 * trellis_side_bytes(table, axes, true);
   };
   require(affords(dim) || !weighed, "an activation covariance for a model of ", budget,
-          " bytes, needed at least ", 2 * trellis_side_bytes(table, dim),
+          " bytes, needed at least ", 2 * trellis_side_bytes(table, dim, true),
           " for its axes, and at most 4096 columns");
   const std::vector<float> weights = row_weights(matrix, options);
   const Moments moments = see::moments(matrix, affords(1), options.run);
-  const bool storable = moments.mean.cwiseAbs().maxCoeff() < double{largest_half};
-  const auto start = [&](Index axes) {
-    const PrincipalBasis basis =
-        weighed ? activation_basis(moments, storable, options.activation)
-                : fit_basis(moments, storable, axes > 0, axes > 0 ? axes : dim);
+  const auto start = [&](Index axes, bool mean) {
+    const PrincipalBasis basis = weighed
+                                     ? activation_basis(moments, mean, options.activation)
+                                     : fit_basis(moments, mean, axes > 0, axes > 0 ? axes : dim);
     return parts_without_terms(rows, dim, basis);
   };
 
-  // What a fit with so many axes leaves of some rows, the energy along other axes included.
-  const auto rough_error = [&](Index axes) {
-    const EmbeddingParts<float> parts = start(axes);
+  // What a fit with these axes and mean leaves of some rows, the energy along other axes included.
+  const auto rough_error = [&](Index axes, bool mean) {
+    const EmbeddingParts<float> parts = start(axes, mean);
     const AnyRows all = rest_of(table, parts), some = thinned(all, 32768);
     const Index count = some.num_embeddings();
     const double share = static_cast<double>(count) / static_cast<double>(rows);
@@ -249,28 +144,33 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
     for (Index i = 0; i < count && !weights.empty(); ++i)
       some_weights.push_back(weights[static_cast<std::size_t>(double(i) / share)]);
     const auto bytes = static_cast<std::uint64_t>(
-        share * static_cast<double>(budget - trellis_side_bytes(table, axes)));
+        share * static_cast<double>(budget - trellis_side_bytes(table, axes, mean)));
     report("planning", 0.05);
     double error =
         fit_residual(some, bytes, {.weights = some_weights, .window_bits = 8}, options.run).error;
     if (axes > 0) {
       const Eigen::MatrixXd kept =
           ConstRowMatrixMap<float>(parts.basis.axes.data(), axes, dim).cast<double>();
-      const double lost =
+      double lost =
           moments.covariance.trace() - (kept * moments.covariance * kept.transpose()).trace();
+      if (!mean) lost += moments.mean.squaredNorm() - (kept * moments.mean).squaredNorm();
       error += std::max(0.0, lost) * static_cast<double>(count);
     }
     return error;
   };
+  const auto cost = [&](Index axes) {
+    return trellis_side_bytes(table, axes, true) - trellis_side_bytes(table, 0, false);
+  };
+  bool mean =
+      moments.mean.cwiseAbs().maxCoeff() < double{largest_half} && budget >= least + cost(0);
   Index axes = affords(dim) ? dim : 0;
-  if (!weighed && affords(1) &&
-      trellis_side_bytes(table, dim) - trellis_side_bytes(table, 0) > budget / 200) {
+  if (!weighed && affords(1) && cost(dim) > budget / 200) {
     axes = 0;
-    double best = rough_error(0), before = std::numeric_limits<double>::infinity();
+    double best = rough_error(0, mean), before = std::numeric_limits<double>::infinity();
     for (const int eighths : {8, 6, 5, 4, 3, 2, 1}) {
       const Index some = std::max<Index>(1, dim * eighths / 8);
       if (!affords(some)) continue;
-      const double error = rough_error(some);
+      const double error = rough_error(some, mean);
       if (error < best) {
         best = error;
         axes = some;
@@ -279,10 +179,17 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
       before = error;
     }
   }
+  // Classes of rows have means of their own, so that the table's is worth little.
+  if (mean && cost(0) > budget / 500) mean = rough_error(axes, true) < rough_error(axes, false);
 
-  EmbeddingParts<float> parts = start(axes);
+  EmbeddingParts<float> parts = start(axes, mean);
+  if (with_terms) {
+    report("planning", 0.1);
+    if (const auto plan = PayingTerms(table, parts, budget, options.run).best())
+      parts = to_parts(induce(matrix, *plan, {.seed = options.seed, .run = options.run}));
+  }
   ResidualFit fit =
-      fit_residual(rest_of(table, parts), budget - trellis_side_bytes(table, axes),
+      fit_residual(rest_of(table, parts), budget - side_bytes(parts, table.words()),
                    {.weights = weights,
                     .progress = [&](double done) { report("coding", 0.1 + 0.9 * done); },
                     .checkpoint = options.checkpoint},
@@ -291,5 +198,4 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
   return parts;
 }
 
-}  // namespace detail
-}  // namespace see
+}  // namespace see::detail
