@@ -132,6 +132,27 @@ TEST_CASE("a row does not depend on the batch, the size of the output or the exe
     }
 }
 
+TEST_CASE("sums of terms alone are the same past the caches", "[embedding]") {
+  for (const std::vector<Index>& dims :
+       {std::vector<Index>{8, 8, 8}, {16, 16, 16}, {32, 32}, {16, 16}, {8, 8}, {10, 10}, {4, 4, 4}})
+    for (const Index vectors : {1, 3}) {
+      INFO("factors " << see::Shape(dims).to_string());
+      const EntangledEmbedding<float> layer(
+          oracle::random_parts<float>({.dims = dims, .words = 20, .rank = 3, .vectors = vectors}));
+      const Index d = layer.embedding_dim(), many = (Index{8} << 20) / (4 * d) + 3;
+      std::vector<int> ids;
+      for (Index i = 0; i < many; ++i) ids.push_back(static_cast<int>(i * 7 % 20));
+      RowMatrix<float> near(20, d), unaligned = RowMatrix<float>::Zero(many, d + 1);
+      layer.forward(std::span(ids).first(20), near);
+      const RowMatrix<float> far = layer.forward(ids);
+      layer.forward(ids, unaligned.rightCols(d));
+      CHECK(unaligned.rightCols(d) == far);
+      bool same = true;
+      for (Index i = 0; i < many; ++i) same = same && far.row(i) == near.row(i % 20);
+      CHECK(same);
+    }
+}
+
 TEST_CASE("forward agrees with the definition, for dynamic and static order", "[embedding]") {
   for (const auto& setup : oracle::setups()) {
     INFO("order " << setup.dims.size() << ", rank " << setup.rank);

@@ -17,6 +17,7 @@
 #include "see/core/types.hpp"
 #include "see/core/vocabulary.hpp"
 
+#include "see/kernel/cube_sum.hpp"
 #include "see/kernel/kron.hpp"
 #include "see/kernel/kron_gradient.hpp"
 #include "see/kernel/kron_sum.hpp"

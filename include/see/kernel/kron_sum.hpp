@@ -5,6 +5,7 @@
 #include <span>
 
 #include "see/core/types.hpp"
+#include "see/kernel/cube_sum.hpp"
 #include "see/kernel/kron.hpp"
 #include "see/kernel/outer_sum.hpp"
 #include "see/kernel/packet.hpp"
@@ -12,6 +13,13 @@
 namespace see::kernel {
 
 namespace detail {
+
+/// The first 2 * sizeof...(Pair) numbers of `left`, two a register, times `numbers`.
+template <class Scalar, int... Pair>
+EIGEN_ALWAYS_INLINE void multiply_pairs(const Scalar* left, const Packet<Scalar>& numbers,
+                                        Scalar* out, std::integer_sequence<int, Pair...>) {
+  (store(out + Pair * lanes<Scalar>, multiply(spread_pair<Pair>(left), numbers)), ...);
+}
 
 /// left (x) right for a left of `rows` numbers and a right of `Length` (0: length) numbers, times
 /// gain. Whole registers are read from `right` and written to `out`.
@@ -22,6 +30,8 @@ EIGEN_ALWAYS_INLINE void scaled_pair(const Scalar* left, Index rows, Scalar gain
   const Packet<Scalar> scale = broadcast(gain);
   if constexpr (Length > 0 && Length * 2 == width) {
     const Packet<Scalar> numbers = multiply(scale, twice(right));
+    for (; rows >= Length; rows -= Length, left += Length, out += Length * Length)
+      multiply_pairs(left, numbers, out, std::make_integer_sequence<int, Length / 2>());
     for (; rows >= 2; rows -= 2, left += 2, out += width)
       store(out, multiply(half_and_half(left[0], left[1]), numbers));
     if (rows == 1) store(out, multiply(broadcast(left[0]), numbers));
@@ -76,7 +86,7 @@ inline void pack_rows(const Scalar* from, Index rows, Index cols, Index stride, 
 /// `out` must not overlap the factors. Allocates only where `work` must grow.
 ///
 /// `Shape` is Layout, or a Cube where the dimensions are known when compiling.
-template <class Shape, class Scalar>
+template <bool Past = false, class Shape, class Scalar>
 void kron_sum(const Shape& layout, Workspace<Scalar>& work, std::span<const Sense<Scalar>> senses,
               Scalar* out, Index width) {
   using namespace detail;
@@ -128,11 +138,13 @@ void kron_sum(const Shape& layout, Workspace<Scalar>& work, std::span<const Sens
       own += layout.prefix;
     }
   if (stride == layout.suffix && width == layout.prefix * layout.suffix) {
-    outer_sum<rows, cols>(prefixes, layout.prefix, suffixes, stride, stride, terms, out, stride);
+    outer_sum<Past, rows, cols>(prefixes, layout.prefix, suffixes, stride, stride, terms, out,
+                                stride);
     return;
   }
   Scalar* sum = at_least(work.sum, layout.prefix * stride);
-  outer_sum<rows, cols>(prefixes, layout.prefix, suffixes, stride, stride, terms, sum, stride);
+  outer_sum<false, rows, cols>(prefixes, layout.prefix, suffixes, stride, stride, terms, sum,
+                               stride);
   pack_rows(sum, layout.prefix, layout.suffix, stride, out, width);
 }
 
@@ -143,17 +155,20 @@ using KronSum = void (*)(const Layout&, Workspace<Scalar>&, std::span<const Sens
 
 namespace detail {
 
-template <int Order, int Dim, class Scalar>
-void cube_sum(const Layout&, Workspace<Scalar>& work, std::span<const Sense<Scalar>> senses,
-              Scalar* out, Index width) {
-  kron_sum(Cube<Order, Dim>(), work, senses, out, width);
+template <bool Past, int Order, int Dim, class Scalar>
+void kron_sum_of_cube(const Layout&, Workspace<Scalar>& work, std::span<const Sense<Scalar>> senses,
+                      Scalar* out, Index width) {
+  if constexpr (is_register_cube<Order, Dim, Scalar>)
+    if (width == Cube<Order, Dim>::prefix * Cube<Order, Dim>::suffix)
+      return cube_sum<Past, Order, Dim>(senses, out);
+  kron_sum<Past>(Cube<Order, Dim>(), work, senses, out, width);
 }
 
-/// cube_sum for one of Dims, or null.
-template <int Order, class Scalar, int... Dims>
-KronSum<Scalar> cube_sum_among(Index dim, std::integer_sequence<int, Dims...>) {
+/// kron_sum_of_cube for one of Dims, or null.
+template <bool Past, int Order, class Scalar, int... Dims>
+KronSum<Scalar> cube_among(Index dim, std::integer_sequence<int, Dims...>) {
   KronSum<Scalar> found = nullptr;
-  ((dim == Dims ? void(found = cube_sum<Order, Dims, Scalar>) : void()), ...);
+  ((dim == Dims ? void(found = kron_sum_of_cube<Past, Order, Dims, Scalar>) : void()), ...);
   return found;
 }
 
@@ -161,18 +176,18 @@ KronSum<Scalar> cube_sum_among(Index dim, std::integer_sequence<int, Dims...>) {
 
 /// The kron_sum that suits `layout` best: dimensions that are known when compiling for common
 /// layouts of equal dimensions.
-template <class Scalar>
+template <class Scalar, bool Past = false>
 KronSum<Scalar> choose_kron_sum(const Layout& layout) {
   const auto* const dims = layout.dims.data();
   KronSum<Scalar> found = nullptr;
   if (std::all_of(dims, dims + layout.order, [&](Index dim) { return dim == dims[0]; })) {
     if (layout.order == 2)
       found =
-          detail::cube_sum_among<2, Scalar>(dims[0], std::integer_sequence<int, 8, 10, 16, 32>());
+          detail::cube_among<Past, 2, Scalar>(dims[0], std::integer_sequence<int, 8, 10, 16, 32>());
     if (layout.order == 3)
-      found = detail::cube_sum_among<3, Scalar>(dims[0], std::integer_sequence<int, 8, 16>());
+      found = detail::cube_among<Past, 3, Scalar>(dims[0], std::integer_sequence<int, 8, 16>());
   }
-  return found ? found : kron_sum<Layout, Scalar>;
+  return found ? found : kron_sum<Past, Layout, Scalar>;
 }
 
 }  // namespace see::kernel

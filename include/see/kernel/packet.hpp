@@ -45,12 +45,28 @@ inline Packet<Scalar> join_halves(Scalar low, Scalar high, std::integer_sequence
   return (Packet<Scalar>)__builtin_shufflevector(a, b, (I < n / 2 ? I : I + n)...);
 }
 
+template <class Scalar>
+struct HalfRegister {
+  typedef Scalar type __attribute__((vector_size(lanes<Scalar> / 2 * sizeof(Scalar))));
+
+  static type load(const Scalar* from) {
+    type numbers;
+    std::memcpy(&numbers, from, sizeof numbers);
+    return numbers;
+  }
+};
+
+template <int Pair, class Scalar, int... I>
+inline Packet<Scalar> spread(const Scalar* from, std::integer_sequence<int, I...>) {
+  constexpr int half = sizeof...(I) / 2;
+  const auto numbers = HalfRegister<Scalar>::load(from);
+  return (Packet<Scalar>)__builtin_shufflevector(numbers, numbers, (2 * Pair + I / half)...);
+}
+
 template <class Scalar, int... I>
 inline Packet<Scalar> repeat_half(const Scalar* from, std::integer_sequence<int, I...>) {
   constexpr int half = sizeof...(I) / 2;
-  typedef Scalar Half __attribute__((vector_size(half * sizeof(Scalar))));
-  Half numbers;
-  std::memcpy(&numbers, from, sizeof numbers);
+  const auto numbers = HalfRegister<Scalar>::load(from);
   return (Packet<Scalar>)__builtin_shufflevector(numbers, numbers, (I % half)...);
 }
 
@@ -60,6 +76,13 @@ inline Packet<Scalar> repeat_half(const Scalar* from, std::integer_sequence<int,
 template <class Scalar>
 inline Packet<Scalar> half_and_half(Scalar low, Scalar high) {
   return detail::join_halves(low, high, std::make_integer_sequence<int, lanes<Scalar>>());
+}
+
+/// from[2 * Pair] in the first half of the lanes, from[2 * Pair + 1] in the second; reads lanes / 2
+/// numbers.
+template <int Pair, class Scalar>
+inline Packet<Scalar> spread_pair(const Scalar* from) {
+  return detail::spread<Pair>(from, std::make_integer_sequence<int, lanes<Scalar>>());
 }
 
 /// The lanes / 2 numbers at `from`, in both halves of the lanes.
@@ -74,6 +97,11 @@ inline Packet<Scalar> half_and_half(Scalar low, Scalar high) {
   std::fill_n(numbers, lanes<Scalar> / 2, low);
   std::fill_n(numbers + lanes<Scalar> / 2, lanes<Scalar> / 2, high);
   return load(numbers);
+}
+
+template <int Pair, class Scalar>
+inline Packet<Scalar> spread_pair(const Scalar* from) {
+  return half_and_half(from[2 * Pair], from[2 * Pair + 1]);
 }
 
 template <class Scalar>
@@ -100,10 +128,11 @@ inline P multiply_add(const P& a, const P& b, const P& c) {
 inline void prefetch(const void* at, Index bytes) {
 #if defined(__GNUC__)
   const char* const first = static_cast<const char*>(at);
-  const char* const last = first + std::min<Index>(bytes, 512) - 1;
+  const Index last = std::min<Index>(bytes, 512) - 1;
+  __builtin_prefetch(first);
   // As many times for every address, so that the branch is predicted.
-  for (const char* line = first; line < last; line += 64) __builtin_prefetch(line);
-  __builtin_prefetch(last);
+  for (Index line = 64; line < last; line += 64) __builtin_prefetch(first + line);
+  __builtin_prefetch(first + last);
 #else
   (void)at, (void)bytes;
 #endif

@@ -29,7 +29,23 @@ inline void stream_packet(float* to, const __m512& packet) { _mm512_stream_ps(to
 inline void stream_packet(double* to, const __m512d& packet) { _mm512_stream_pd(to, packet); }
 #endif
 
+/// Stores a packet, past the caches where `Past`: then `to` is aligned to the packet's size.
+template <bool Past, class Scalar>
+EIGEN_ALWAYS_INLINE void write(Scalar* to, const Packet<Scalar>& packet) {
+  if constexpr (Past)
+    stream_packet(to, packet);
+  else
+    store(to, packet);
+}
+
 }  // namespace detail
+
+/// Whether all rows, `stride` numbers apart, begin at a register's worth of bytes.
+template <class Scalar>
+inline bool is_aligned(const Scalar* first, Index stride) {
+  constexpr auto bytes = static_cast<std::uintptr_t>(lanes<Scalar>) * sizeof(Scalar);
+  return reinterpret_cast<std::uintptr_t>(first) % bytes == 0 && stride % lanes<Scalar> == 0;
+}
 
 /// Copies n numbers. finish_streaming() comes before anything reads them in another thread.
 template <class Scalar>

@@ -99,10 +99,10 @@ class EntangledEmbedding {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
     const auto all = std::span(std::ranges::data(ids), std::ranges::size(ids));
     for_ranges(run, all.size(), std::size_t{4 * largest_block},
-               [&](std::size_t first, std::size_t last) {
+               [&, far = is_far(out)](std::size_t first, std::size_t last) {
                  const auto rows = static_cast<Index>(last - first);
-                 forward_unchecked(all.subspan(first, last - first),
-                                   out.middleRows(static_cast<Index>(first), rows));
+                 forward_rows(all.data() + first, out.middleRows(static_cast<Index>(first), rows),
+                              far);
                });
   }
 
@@ -119,27 +119,7 @@ class EntangledEmbedding {
   /// that a thread's first call needs is not to be had.
   template <IdRange Ids>
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
-    const auto* id = std::ranges::data(ids);
-    const Scalar* const mean = parts_.basis.has_mean() ? parts_.basis.mean.data() : nullptr;
-    Sums sums(parts_, layout_);
-    auto walk = sums.begin(id, out.rows());
-    const bool stream = out.size() * Index(sizeof(Scalar)) >= streamed_bytes;
-    const Index block = stream ? streamed_block() : largest_block;
-    for (Index first = 0; first < out.rows(); first += block) {
-      const Index rows = std::min(block, out.rows() - first);
-      auto to = out.middleRows(first, rows);
-      if (stream) {
-        RowMatrixMap<Scalar> near(sums.near(rows * dim_), rows, dim_);
-        sums.rows(walk, mean, near);
-        finish(id + first, near);
-        for (Index i = 0; i < rows; ++i)
-          kernel::stream(near.data() + i * dim_, dim_, to.data() + i * out.outerStride());
-      } else {
-        sums.rows(walk, mean, to);
-        finish(id + first, to);
-      }
-    }
-    if (stream) kernel::finish_streaming();
+    forward_rows(std::ranges::data(ids), out, is_far(out));
   }
 
   /// E(w) as a row of its own. Throws where `w` is no row.
@@ -281,6 +261,45 @@ class EntangledEmbedding {
     if (parts_.padding_idx)
       for (Index i = 0; i < out.rows(); ++i)
         if (is_padding(id[i])) out.row(i).setZero();
+  }
+
+  /// Whether an output is too large for a cache to keep it.
+  static bool is_far(const RowMatrixRef<Scalar>& out) noexcept {
+    return out.size() * Index(sizeof(Scalar)) >= streamed_bytes;
+  }
+
+  /// Rows of nothing but terms go past the caches as they are added up, if they are aligned; others
+  /// are finished block by block in a near cache, and copied out from there.
+  template <class Id>
+  void forward_rows(const Id* id, RowMatrixRef<Scalar> out, bool far) const noexcept {
+    const Scalar* const mean = parts_.basis.has_mean() ? parts_.basis.mean.data() : nullptr;
+    Sums sums(parts_, layout_);
+    auto walk = sums.begin(id, out.rows());
+    const bool past = far && is_plain() && kernel::is_aligned(out.data(), out.outerStride());
+    if (past) sums.write_past_caches();
+    const bool copied = far && !past;
+    const Index block = copied ? streamed_block() : largest_block;
+    for (Index first = 0; first < out.rows(); first += block) {
+      const Index rows = std::min(block, out.rows() - first);
+      auto to = out.middleRows(first, rows);
+      if (copied) {
+        RowMatrixMap<Scalar> near(sums.near(rows * dim_), rows, dim_);
+        sums.rows(walk, mean, near);
+        finish(id + first, near);
+        for (Index i = 0; i < rows; ++i)
+          kernel::stream(near.data() + i * dim_, dim_, to.data() + i * out.outerStride());
+      } else {
+        sums.rows(walk, mean, to);
+        finish(id + first, to);
+      }
+    }
+    if (far) kernel::finish_streaming();
+  }
+
+  /// Whether rows are sums of terms and nothing else.
+  bool is_plain() const noexcept {
+    return !parts_.residual && !parts_.layer_norm && !parts_.basis.has_axes() &&
+           !parts_.basis.has_mean();
   }
 
   /// Rows of a streamed output that the nearest cache holds, a multiple of Sums::batch.

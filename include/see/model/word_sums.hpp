@@ -22,7 +22,7 @@ namespace see::detail {
 template <class Scalar, int Order>
 class WordSums {
  public:
-  static constexpr Index batch = 8;  ///< words whose units are asked for together
+  static constexpr Index batch = 4;  ///< words whose units are asked for together
 
   WordSums(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout)
       : WordSums(parts, layout, parts.gains) {
@@ -54,6 +54,10 @@ class WordSums {
 
   WordSums(const WordSums&) = delete;
   WordSums& operator=(const WordSums&) = delete;
+
+  /// Lets rows() write past the caches: into rows whose first numbers are aligned to a packet, and
+  /// for layers of nothing but terms.
+  void write_past_caches() { sum_ = kernel::choose_kron_sum<Scalar, true>(layout_); }
 
   /// Room for `size` numbers, this thread's until the next call.
   Scalar* near(Index size) { return kernel::detail::at_least(work_.near, size); }
@@ -182,17 +186,25 @@ class WordSums {
       const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
       const Scalar* gain = parts_.has_gains() ? gains_.data() + parts_.gain_number(w, 0) : nullptr;
       lexicon.for_senses<Known>(w, [&](Index s, const Index* units) {
-        const Slot* slot = slots_.data() + std::min(s, last_row) * order;
-        for (int j = 0; j < order; ++j, ++slot) {
-          if (slot->values) {
-            const Scalar* const unit = slot->values + units[j] * slot->length;
-            kernel::prefetch(unit, slot->length * Index(sizeof(Scalar)));
+        const Slot* const slots = slots_.data() + std::min(s, last_row) * order;
+        const auto ask = [&](int j) {
+          const Slot& slot = slots[j];
+          if (slot.values) {
+            const Scalar* const unit = slot.values + units[j] * slot.length;
+            kernel::prefetch(unit, slot.length * Index(sizeof(Scalar)));
             sense->units[std::size_t(j)] = unit;
           } else {
-            slot->inventory->prefetch(units[j]);
+            slot.inventory->prefetch(units[j]);
           }
+        };
+        if constexpr (Known == 2 || Known == 3) {  // spares the loop, which g++ keeps
+          ask(0);
+          ask(1);
+          if constexpr (Known == 3) ask(2);
+        } else {
+          for (int j = 0; j < order; ++j) ask(j);
         }
-        const Slot& last = slot[-1];
+        const Slot& last = slots[order - 1];
         sense->vectors = last.rank;
         sense->slack = !last.values ||
                        (last.size - units[order - 1] - 1) * last.length >= kernel::lanes<Scalar>;
