@@ -112,11 +112,15 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
   if (!plain) return made("trellis").first;
   if (options.method != "auto") return made(options.method).first;
   if (budget < detail::least_trellis_bytes(table)) return made("induced").first;
-  auto [model, error] = made("mixed");
+  auto best = made("mixed");
+  const auto try_too = [&](const std::string& method) {
+    auto other = made(method);
+    if (other.second < best.second) best = std::move(other);
+  };
   constexpr double hard = 0.5;  // from here on terms may do better
-  if (error <= hard) return std::move(model);
-  auto [other, other_error] = made("induced");
-  return other_error < error ? std::move(other) : std::move(model);
+  if (best.first.fit.at("method") == "mixed") try_too("trellis");  // trials saw some rows only
+  if (best.second > hard) try_too("induced");
+  return std::move(best.first);
 }
 
 /// A trainable layer that starts from a dense table, compressed; method auto is induced here, since
