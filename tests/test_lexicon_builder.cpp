@@ -232,6 +232,11 @@ TEST_CASE("A knowledge lexicon: units, terms and report of a small vocabulary") 
   REQUIRE(unit_names(product, 0) ==
           std::vector<Names>{{"money", "bank"}, {"act", "blank"}, {"water", "bank"}});
   REQUIRE(KnowledgeReport().share(0) == 0);
+
+  const KnowledgeLexicon of_senses = make(source, {.filling = {.most_morphs = 0}});
+  REQUIRE(of_senses.report.with_senses == 3);
+  REQUIRE(of_senses.report.with_morphs_only == 0);
+  REQUIRE(of_senses.report.with_neither == 4);
 }
 
 TEST_CASE("Equal words are told apart by what else is known of them, then by distinctions") {

@@ -64,7 +64,8 @@ struct KnowledgeLexiconOptions {
 struct KnowledgeReport {
   Index words = 0;
   Index with_senses = 0;  ///< words with a sense
-  /// Words without a sense, but with a morph of two characters or more that another word has too.
+  /// Words without a sense, but with a morph of two characters or more that another word has too;
+  /// none where the filling takes no morphs.
   Index with_morphs_only = 0;
   Index with_neither = 0;
   double senses_a_word = 0;  ///< of words with senses, as many as are kept
@@ -201,10 +202,11 @@ class KnowledgeLexiconMaker {
       const Index kept = std::min(annotation_.senses_of(w), options_.filling.most_senses);
       senses += kept;
       const auto morphs = morphemes_.of(w);
-      const bool shared = std::any_of(morphs.begin(), morphs.end(), [&](std::uint32_t m) {
-        const std::string_view form = morphemes_.forms[m];
-        return morphemes_.counts[m] > 1 && form.size() > character_length(form);
-      });
+      const bool shared = options_.filling.most_morphs > 0 &&
+                          std::any_of(morphs.begin(), morphs.end(), [&](std::uint32_t m) {
+                            const std::string_view form = morphemes_.forms[m];
+                            return morphemes_.counts[m] > 1 && form.size() > character_length(form);
+                          });
       ++(kept > 0 ? report_.with_senses : shared ? report_.with_morphs_only : report_.with_neither);
     }
     if (report_.with_senses > 0)
