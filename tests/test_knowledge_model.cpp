@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "see/compress/knowledge_model.hpp"
+#include "see/compress/truncate.hpp"
 #include "see/core/random.hpp"
 #include "see/eval/cosine.hpp"
 #include "see/knowledge/compose.hpp"
@@ -175,8 +176,58 @@ TEST_CASE("words left out of the fit are composed near their rows", "[knowledge_
     const double error = (rows - toy.unseen_rows).squaredNorm();
     const double spread = (toy.unseen_rows.rowwise() - mean).squaredNorm();
     CHECK(error < 0.3 * spread);
-    for (const auto& composition : composed.compositions) CHECK(composition.is_known());
+    for (const auto& composition : composed.compositions) CHECK(composition.morphs > 0);
   }
+}
+
+TEST_CASE("units are as wide as the bytes allow", "[knowledge_model]") {
+  const Toy toy;
+  const WordKnowledge knowledge = knowledge_of_names(toy.names);
+  auto options = within(0, false);
+  options.plans = {{{1, 1, 1, 1, 2}, 0.25}};
+  Index width = 0;
+  for (const std::uint64_t bytes : {3300, 3500, 3800, 4200, 9000}) {
+    INFO("bytes " << bytes);
+    options.bytes = bytes;
+    const Model<float> model = compress_on(toy.table, knowledge, options).model;
+    const Shape& shape = model.embedding.shape();
+    const auto a_number = static_cast<std::uint64_t>(model.embedding.lexicon().table().sizes[0]);
+    CHECK(bytes_of_file(model) <= bytes);
+    CHECK((shape.width() == dim || bytes - bytes_of_file(model) < 300 + a_number + dim));
+    CHECK(shape.width() >= width);
+    width = shape.width();
+  }
+  CHECK(width == dim);
+}
+
+TEST_CASE("a smaller model keeps terms that have names", "[knowledge_model]") {
+  const Toy toy;
+  const Model<float> large =
+      compress_on(toy.table, knowledge_of_names(toy.names), within(budget, true)).model;
+  const auto terms_of = [](const Model<float>& model) {
+    EmbeddingParts<float> parts = model.embedding.parts();
+    parts.residual = nullptr;
+    return EntangledEmbedding<float>(std::move(parts)).to_dense();
+  };
+  const auto terms_bytes = static_cast<std::uint64_t>(number(large, "terms_bytes"));
+  const std::uint64_t bytes = std::max(2 * terms_bytes, terms_bytes + 2500);
+  REQUIRE(bytes < budget);
+  CompressOptions options;
+  options.bytes = bytes;
+  options.run = serial();
+  const Model<float> small = see::truncate(large, options);
+  CHECK(bytes_of_file(small) <= bytes);
+  CHECK(bytes_of_file(small) > bytes - bytes / 10);
+  CHECK(terms_of(small) == terms_of(large));
+  CHECK(knowledge_of(small).units.sememes.size() == knowledge_of(large).units.sememes.size());
+  CHECK(small.fit.count("relative_error") == 0);
+  const RowMatrix<float> before = large.embedding.to_dense();
+  const double lost = fidelity(TableRows(before), small.embedding).relative_error;
+  CHECK(number(small, "lost") == Approx(lost).margin(1e-6));
+
+  options.bytes = terms_bytes;  // which leave a residual no room
+  const Model<float> smallest = see::truncate(large, options);
+  CHECK(smallest.knowledge.empty());
 }
 
 TEST_CASE("a model from knowledge is the same for any number of threads", "[knowledge_model]") {

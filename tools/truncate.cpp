@@ -17,8 +17,9 @@ int TruncateCommand::run() const {
   options.run = see::threads(threads);
   options.progress = bar.callback();
   const Model<float> result = truncate(load_model<float>(model), options);
-  save_model(smaller, result, compressed_precision);
-  const Report report = describe(result, model_bytes(result, compressed_precision));
+  const Precision precision = result.knowledge.empty() ? compressed_precision : knowledge_precision;
+  save_model(smaller, result, precision);
+  const Report report = describe(result, model_bytes(result, precision));
   print(json ? to_json(report) : to_text(report));
   return success;
 }

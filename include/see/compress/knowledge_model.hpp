@@ -99,6 +99,27 @@ inline Metadata longest_knowledge_notes() {
   return notes;
 }
 
+/// `terms`, which take `terms_bytes` as a file of knowledge_precision with names of units, with a
+/// residual in what these leave of `budget`. add_residual() counts terms in fp16 and without names.
+inline EntangledEmbedding<float> with_residual_in(const EntangledEmbedding<float>& terms,
+                                                  const Table& table, std::uint64_t terms_bytes,
+                                                  std::uint64_t budget,
+                                                  const ResidualOptions& options,
+                                                  const Executor& run) {
+  const std::uint64_t counted =
+      model_bytes(Model<float>{terms, table.words(), longest_notes()}, compressed_precision).total;
+  return EntangledEmbedding<float>(
+      add_residual(terms.parts(), table, budget + counted - terms_bytes, options, run));
+}
+
+/// Whether a residual of `table` fits beside terms of so many bytes.
+inline bool has_room_for_residual(const Table& table, std::uint64_t terms_bytes,
+                                  std::uint64_t budget) {
+  constexpr std::uint64_t header = 1500;  // what a residual adds to it, and a little
+  return terms_bytes + residual_overhead(table.rows(), table.dim(), 1) + packed_padding + header <=
+         budget;
+}
+
 /// Makes models of one table.
 class KnowledgeModelMaker {
  public:
@@ -209,7 +230,22 @@ class KnowledgeModelMaker {
       if (next <= low || next >= high) next = low + (high - low) / 2;
       morphs = std::max<Index>(3, next);
     }
+    if (best) widen(*best, budget);
     return best;
+  }
+
+  /// Gives units as many numbers as `budget` bytes hold. Where one more unit would take one more
+  /// bit of every term, morphs alone leave some percent of the bytes.
+  void widen(Candidate& candidate, std::uint64_t budget) const {
+    const Index a_number = candidate.lexicon.units.size() + table_.dim();
+    const auto more = static_cast<Index>(budget - candidate.bytes) / a_number;
+    Index width = std::min(table_.dim(), candidate.width + more);
+    for (; width > candidate.width; --width) {
+      const std::uint64_t bytes = planned_bytes(candidate.lexicon, width);
+      if (bytes > budget) continue;
+      candidate.width = width;
+      candidate.bytes = bytes;
+    }
   }
 
   FitOptions rough() const {
@@ -246,14 +282,15 @@ class KnowledgeModelMaker {
   Candidate best_hybrid() {
     std::optional<Candidate> best;
     std::vector<KnowledgePlan> plans = options_.plans;
-    plans.push_back(plans.front());
-    plans.back().filling.most_morphs = 0;
     for (KnowledgePlan& plan : plans) plan.width = 1;
+    std::vector<KnowledgePlan> senses_alone{plans.front()};
+    senses_alone[0].filling.most_morphs = 0;
     const auto axes_bytes = static_cast<std::uint64_t>(table_.dim() * table_.dim());
     const auto consider = [&](Candidate candidate, bool axes) {
       constexpr int quick = 8;
       candidate.axes = axes;
-      if (!has_room(fit_terms(candidate, {.iterations = 0}, true))) return;
+      const Terms terms = fit_terms(candidate, {.iterations = 0}, true);
+      if (!has_room_for_residual(table_, bytes_of(terms), budget_)) return;
       candidate.error = error_of(with_residual(fit_terms(candidate, rough(), true), quick));
       if (!best || candidate.error < best->error) best = std::move(candidate);
     };
@@ -264,6 +301,11 @@ class KnowledgeModelMaker {
       auto candidate = best_terms(bytes, plans, done);
       if (candidate) consider(std::move(*candidate), room);
       done += 0.4 / static_cast<double>(options_.shares.size());
+    }
+    for (auto share = options_.shares.begin(); !best && share != options_.shares.end(); ++share) {
+      const auto bytes = static_cast<std::uint64_t>(*share * static_cast<double>(budget_));
+      auto candidate = best_terms(bytes, senses_alone, done);
+      if (candidate) consider(std::move(*candidate), room);
     }
     require(best.has_value(), "a model of ", table_.rows(), " x ", table_.dim(), " in ", budget_,
             " bytes from this knowledge with a residual, the smallest size of terms that was "
@@ -315,30 +357,16 @@ class KnowledgeModelMaker {
         Array<float>(std::vector<float>(basis.axes.data(), basis.axes.data() + basis.axes.size()));
   }
 
-  /// Whether a residual fits beside the terms.
-  bool has_room(const Terms& terms) const {
-    constexpr std::uint64_t header = 1500;  // what a residual adds to it, and a little
-    return bytes_of(terms) + residual_overhead(table_.rows(), table_.dim(), 1) + packed_padding +
-               header <=
-           budget_;
-  }
-
-  /// The terms with a residual in what the budget leaves. add_residual() counts them in fp16 and
-  /// without names.
+  /// The terms with a residual in what the budget leaves.
   EntangledEmbedding<float> with_residual(const Terms& terms, int window_bits,
                                           std::function<void(double)> progress = {}) const {
     CompressOptions weighing;
     weighing.direction = options_.direction;
     const std::vector<float> weights = row_weights(matrix_, weighing);
-    const EmbeddingParts<float>& parts = terms.layer.parts();
-    const std::uint64_t counted =
-        model_bytes(Model<float>{terms.layer, table_.words(), longest_notes()},
-                    compressed_precision)
-            .total;
-    return EntangledEmbedding<float>(add_residual(
-        parts, table_, budget_ + counted - bytes_of(terms),
+    return with_residual_in(
+        terms.layer, table_, bytes_of(terms), budget_,
         {.weights = weights, .window_bits = window_bits, .progress = std::move(progress)},
-        options_.run));
+        options_.run);
   }
 
   void add_notes(KnowledgeModel& result, double terms_error, std::uint64_t terms_bytes) const {
@@ -387,8 +415,9 @@ class KnowledgeModelMaker {
 /// sum |x|^2 the mean, the terms and the residual explain; they and the relative error sum to 1.
 /// Without a residual the terms live in as many principal directions as the plan says; with one in
 /// all of them, so that the residual reaches whatever they leave, and words may have equal terms,
-/// since it tells them apart; senses alone are one more plan. Words outside the vocabulary can
-/// be composed from the model as written (knowledge_of, Composer).
+/// since it tells them apart; senses alone serve only where no plan fits, since they compose no
+/// word without a sense. Words outside the vocabulary can be composed from the model as written
+/// (knowledge_of, Composer).
 ///
 /// Deterministic, for any executor. Cost: for each plan (and share) some lexicons and a rough fit
 /// (fit_knowledge), for each share a rough residual. Throws where the table has no
