@@ -346,6 +346,18 @@ holds "$(value total hybrid.json) <= 9000 && $(value residual hybrid.json) > 0"
 holds "$(value relative_error hybrid.json) < $(value relative_error k.json)"
 ok eval k.txt hybrid.st --json
 holds "$(value relative_error out) - $(value relative_error hybrid.json) < 2e-5"
+holds "$(value equal_terms hybrid.json) >= 0 && $(value collisions hybrid.json) == -1"
+ok info hybrid.st
+grep -q '^equal terms .* differ by their residual' out && ! grep -q '^equal words' out ||
+  fail "info of hybrid.st does not say that the residual tells words apart"
+ok truncate hybrid.st -o hybrid8.st --bytes 8000 --json
+holds "$(value total out) <= 8000 && $(value knowledge out) == $(value knowledge hybrid.json) && $(value relative_error out) == -1"
+expect 0 lookup hybrid8.st hhtl --wordnet wn
+mv out composed8
+expect 0 lookup hybrid.st hhtl --wordnet wn
+cmp -s out composed8 || fail "truncate changed what hhtl is composed from"
+ok truncate k.st -o k4.st --bytes 4000 --json
+holds "$(value total out) <= 4000 && $(value knowledge out) == 0"
 expect 0 lookup k.st hhtl hhtm
 [ "$(wc -l <out)" -eq 2 ] && grep -q '^hhtl ' out || fail "k.st did not compose hhtl"
 [ "$(wc -l <err)" -eq 1 ] && grep -q 'hhtl.*composed from 0 sememes of 0 senses and 2 morphemes' err ||

@@ -184,6 +184,9 @@ void add_knowledge(Lines& lines, const KnowledgeSummary& knowledge, Index words)
     lines.add("equal words", grouped(*knowledge.collisions_before) +
                                  " before they were told apart, " + grouped(*knowledge.collisions) +
                                  " after");
+  if (knowledge.equal_terms)
+    lines.add("equal terms", grouped(*knowledge.equal_terms) +
+                                 " words have the terms of another and differ by their residual");
   if (!knowledge.mean_explains || !knowledge.terms_explain) return;
   std::string parts = "mean " + percent(*knowledge.mean_explains, 1) + ", terms " +
                       percent(*knowledge.terms_explain, 1);
@@ -203,6 +206,7 @@ Json json_of(const KnowledgeSummary& knowledge) {
           {"senses_a_word", or_null(knowledge.senses_a_word)},
           {"collisions_before", or_null(knowledge.collisions_before)},
           {"collisions", or_null(knowledge.collisions)},
+          {"equal_terms", or_null(knowledge.equal_terms)},
           {"mean_explains", or_null(knowledge.mean_explains)},
           {"terms_explain", or_null(knowledge.terms_explain)},
           {"residual_explains", or_null(knowledge.residual_explains)},
@@ -254,8 +258,12 @@ KnowledgeSummary summary_of(const Model<float>& model) {
   knowledge.with_morphs_only = parse<Index>(note(model, "with_morphs_only"));
   knowledge.with_neither = parse<Index>(note(model, "with_neither"));
   knowledge.senses_a_word = parse<double>(note(model, "senses_a_word"));
-  knowledge.collisions_before = parse<Index>(note(model, "collisions_before"));
-  knowledge.collisions = parse<Index>(note(model, "collisions"));
+  if (model.embedding.parts().residual) {
+    knowledge.equal_terms = parse<Index>(note(model, "collisions"));
+  } else {
+    knowledge.collisions_before = parse<Index>(note(model, "collisions_before"));
+    knowledge.collisions = parse<Index>(note(model, "collisions"));
+  }
   knowledge.mean_explains = parse<double>(note(model, "mean_explains"));
   knowledge.terms_explain = parse<double>(note(model, "terms_explain"));
   knowledge.residual_explains = parse<double>(note(model, "residual_explains"));

@@ -44,7 +44,8 @@ struct KnowledgeSummary {
   Index units = 0;  ///< sememes, morphs, classes of words, distinctions
   std::optional<Index> with_senses, with_morphs_only, with_neither;  ///< words
   std::optional<double> senses_a_word;
-  std::optional<Index> collisions_before, collisions;
+  std::optional<Index> collisions_before, collisions;  ///< none where a residual tells words apart
+  std::optional<Index> equal_terms;  ///< words with the terms of an earlier one, beside a residual
   std::optional<double> mean_explains, terms_explain, residual_explains;  ///< of sum |x|^2
   std::optional<std::uint64_t> terms_bytes;                               ///< of the file
 };
