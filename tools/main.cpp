@@ -45,7 +45,10 @@ smallest; MODEL is written whole or not at all.
 
 Methods see and hybrid need a source of senses or morphemes: words share sememes and morphemes
 that these name, and `see lookup` composes words that the table lacks. see keeps such terms
-alone; hybrid codes what they leave of the table beside them, and is the more exact.
+alone; hybrid codes what they leave of the table beside them, and is the more exact. A term has
+a sememe or morpheme in its last factor and in all others its role (how much of the word's use
+has the sememe, where the morpheme stands), one number each: --order 1 has no roles, 2 has them,
+and higher orders repeat the role, which takes more bits and fits no better.
 
 Examples:
   see compress glove.txt --ratio 20 -o glove.safetensors
@@ -265,7 +268,8 @@ class CommandLine {
         ->check(CLI::NonNegativeNumber);
     add_knowledge(sub, compress_.knowledge);
     sub->add_option("--order", compress_.order,
-                    "Factors of a term, for methods see and hybrid (tried: 1 and 2)")
+                    "Factors of a term, for methods see and hybrid (1 and 2 are tried; above 2 the "
+                    "role is repeated)")
         ->option_text("O")
         ->check(CLI::Range(1, max_order));
     sub->add_option("--sememes", compress_.sememes,

@@ -21,7 +21,8 @@ namespace see {
 ///  - g = 1, order 2 (the default): every sememe of a word's senses and every morph has a term of
 ///    its own, role (x) unit. A row is linear in the units, so that units learned from some words
 ///    serve others; roles weigh and turn them (tensor products of fillers and roles: Smolensky,
-///    Artificial Intelligence 46, 1990). A sememe of several senses has one term.
+///    Artificial Intelligence 46, 1990). A sememe of several senses has one term. At order 1 there
+///    is no role; above 2 every slot but the last holds the same role, which says no more.
 ///  - g = order: a sense is one product of its units and the word's, as in SEE (arXiv 2412.12204),
 ///    or more where it has more units than slots; there are no roles.
 ///
