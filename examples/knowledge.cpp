@@ -4,16 +4,23 @@
 // what one would do without a model.
 //
 //     knowledge TABLE WORDNET [--rows N] [--held N] [--ratio R]... [--wordsim FILE]...
-//               [--morphemes FILE] [--only ROW]...
+//               [--morphemes FILE] [--only ROW]... [--plan ORDER,SENSES,MORPHS,WIDTH]...
 //
 // TABLE: embeddings with words, the most frequent first (20,000 rows are taken unless told else).
 // WORDNET: the folder of a WordNet. --held: words drawn from these rows, left out of all fits and
 // composed (0). --ratio: float32 bytes of the rows that are fitted, divided by the bytes of the
 // model (20 and 40). --wordsim: word pairs scored by people. --morphemes: segmentations of words,
 // else morphemes are learned from the words. --only: knowledge, random, induced, trellis or hybrid,
-// else all. Prints Markdown.
+// else all. --plan: rows of knowledge in place of the one that is chosen by the ratio: terms of
+// that order (2: with roles), senses a word at most, morphemes a word at most, numbers a unit.
+// Prints Markdown.
+//
+//     knowledge TABLE WORDNET --coverage [--morphemes FILE]
+//
+// What a lexicon covers of the first 20,000, 100,000 and all words, and the time that it takes.
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -39,11 +46,20 @@ struct AnySegmenter {
   void segment(std::string_view word, std::vector<see::Morph>& morphs) const { cut(word, morphs); }
 };
 
+/// What a knowledge lexicon has beside morphs, of which as many are taken as fit into the budget.
+struct Plan {
+  Index width = 64;  ///< numbers of a unit
+  Index sememes = 2000;
+  see::SlotFilling filling = {};
+};
+
 struct Arguments {
   std::string table, wordnet, morphemes;
   Index rows = 20000, held = 0;
   std::vector<double> ratios;
+  std::vector<Plan> plans;
   std::vector<std::string> pairs, only;
+  bool coverage = false;
 
   bool wants(const std::string& row) const {
     return only.empty() || std::find(only.begin(), only.end(), row) != only.end();
@@ -81,15 +97,16 @@ Segment random_cuts(Segment other) {
   };
 }
 
-Segment segmenter_of(const Experiment& experiment, Index morphs) {
-  if (!experiment.morphemes.empty())
-    return [file = see::SegmentFile(experiment.morphemes)](auto word, auto& out) {
-      file.segment(word, out);
-    };
-  const auto weights = see::rank_weights(experiment.known.names.size());
-  return [learned = see::learn_morphs(experiment.known.names,
-                                      {.max_morphs = morphs, .weights = weights})](
+Segment segmenter_of(const see::Vocabulary& words, const std::string& file, Index morphs) {
+  if (!file.empty())
+    return [read = see::SegmentFile(file)](auto word, auto& out) { read.segment(word, out); };
+  const auto weights = see::rank_weights(words.size());
+  return [learned = see::learn_morphs(words, {.max_morphs = morphs, .weights = weights})](
              auto word, auto& out) { learned.segment(word, out); };
+}
+
+Segment segmenter_of(const Experiment& experiment, Index morphs) {
+  return segmenter_of(experiment.known.names, experiment.morphemes, morphs);
 }
 
 /// The same lexicon with the units of all terms shuffled: all are used as often as before.
@@ -119,9 +136,12 @@ std::uint64_t bytes_of(const see::EntangledEmbedding<float>& layer,
       .total;
 }
 
-/// Its factors as the file has them.
+/// Its factors and axes as the file has them.
 see::EntangledEmbedding<float> rounded(const see::EntangledEmbedding<float>& layer) {
   auto parts = layer.parts();
+  if (parts.basis.has_axes())
+    see::detail::round_to_int8_axes({parts.basis.axes.mutate(), parts.basis.axes.size()},
+                                    layer.embedding_dim());
   for (auto& inventory : parts.inventories) inventory = inventory.stored_as(see::Storage::i8);
   return see::EntangledEmbedding<float>(std::move(parts));
 }
@@ -147,13 +167,6 @@ void print_cosines(const Words& held, const Rows& rows) {
   std::printf(" %.3f | %.3f | %.3f |\n", mean_cosine(rows, held.rows, all),
               mean_cosine(rows, held.rows, with), mean_cosine(rows, held.rows, without));
 }
-
-/// What a knowledge lexicon has beside morphs, of which as many are taken as fit into the budget.
-struct Plan {
-  Index width = 64;  ///< numbers of a unit
-  Index sememes = 2000;
-  see::SlotFilling filling = {};
-};
 
 struct Made {
   see::KnowledgeLexicon knowledge;
@@ -295,6 +308,21 @@ void print_baselines(const Experiment& experiment) {
   print_cosines(held, synset_means(*experiment.wordnet, known, held, grams));
 }
 
+/// "1,2,2,64"
+Plan read_plan(const std::string& text) {
+  long order = 0, senses = 0, morphs = 0, width = 0;
+  if (std::sscanf(text.c_str(), "%ld,%ld,%ld,%ld", &order, &senses, &morphs, &width) != 4)
+    throw see::Error("a plan \"" + text + "\", needed ORDER,SENSES,MORPHS,WIDTH");
+  return {width, 2000, {static_cast<int>(order), 1, senses, 1, morphs}};
+}
+
+std::string name_of(const Plan& plan) {
+  return "knowledge, order " + std::to_string(plan.filling.order) + ", " +
+         std::to_string(plan.filling.most_senses) + " senses, " +
+         std::to_string(plan.filling.most_morphs) + " morphs, " + std::to_string(plan.width) +
+         " numbers";
+}
+
 /// Chosen by the error on the first 20,000 words of GloVe at ratio 20, out of a handful of plans;
 /// what is smaller keeps fewer numbers a unit, so that it fits at all.
 Plan plan_for(std::uint64_t budget, double ratio) {
@@ -307,6 +335,37 @@ void annotate(Experiment& experiment, Index sememes) {
       see::WordNetSememes::choose(*experiment.wordnet, experiment.known.senses, sememes);
   experiment.known.annotation = see::annotate(experiment.known.senses, chosen);
   experiment.held.annotation = see::annotate(experiment.held.senses, chosen);
+}
+
+/// One lexicon with the defaults of KnowledgeLexiconOptions, 2,000 sememes and 8,000 morphs.
+void coverage_row(const see::Vocabulary& words, const Arguments& arguments) {
+  const auto seconds = [start = std::chrono::steady_clock::now()] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const see::WordNet wordnet(arguments.wordnet);
+  const auto senses = see::look_up_all(wordnet, words, see::threads());
+  const auto annotation = see::annotate(senses, see::WordNetSememes::choose(wordnet, senses, 2000));
+  const double known = seconds();
+  const AnySegmenter segmenter{segmenter_of(words, arguments.morphemes, 8000)};
+  const auto morphemes = see::build_morphemes(words, segmenter, 8000);
+  const double cut = seconds();
+  const auto report = see::make_knowledge_lexicon(words, annotation, morphemes).report;
+  std::printf("| %td | %.1f%% | %.1f%% | %.1f%% | %.2f | %td | %td | %td | %.1f + %.1f + %.1f |\n",
+              words.size(), 100 * report.share(report.with_senses),
+              100 * report.share(report.with_morphs_only), 100 * report.share(report.with_neither),
+              report.senses_a_word, report.units, report.collisions_before, report.collisions,
+              known, cut - known, seconds() - cut);
+  std::fflush(stdout);
+}
+
+void print_coverage(const Arguments& arguments) {
+  const see::Table table = see::read_table(arguments.table);
+  std::printf(
+      "| words | with a sense | morphs only | neither | senses a word | units | equal rows before "
+      "| "
+      "after | seconds: senses + morphs + lexicon |\n|---|---|---|---|---|---|---|---|---|\n");
+  for (const Index rows : {Index{20000}, Index{100000}, table.rows()})
+    if (rows <= table.rows()) coverage_row(table.first(rows).words(), arguments);
 }
 
 void run(const Arguments& arguments) {
@@ -342,8 +401,11 @@ void run(const Arguments& arguments) {
     std::printf("\n");
     const Plan plan = plan_for(budget, ratio);
     annotate(experiment, plan.sememes);
-    if (arguments.wants("knowledge"))
+    if (arguments.wants("knowledge") && arguments.plans.empty())
       knowledge_row(experiment, "knowledge", plan, budget, Variant::knowledge);
+    if (arguments.wants("knowledge"))
+      for (const Plan& other : arguments.plans)
+        knowledge_row(experiment, name_of(other), other, budget, Variant::knowledge);
     if (arguments.wants("random")) {
       knowledge_row(experiment, "units shared at random", plan, budget, Variant::random_units);
       knowledge_row(experiment, "random segmentation", plan, budget, Variant::random_cuts);
@@ -381,6 +443,10 @@ int main(int argc, char** argv) {
         files.push_back(name);
         continue;
       }
+      if (name == "--coverage") {
+        arguments.coverage = true;
+        continue;
+      }
       if (i + 1 == argc) throw see::Error(name + " without a value");
       const std::string value = argv[++i];
       if (name == "--rows")
@@ -393,6 +459,8 @@ int main(int argc, char** argv) {
         arguments.pairs.push_back(value);
       else if (name == "--only")
         arguments.only.push_back(value);
+      else if (name == "--plan")
+        arguments.plans.push_back(read_plan(value));
       else if (name == "--morphemes")
         arguments.morphemes = value;
       else
@@ -401,16 +469,19 @@ int main(int argc, char** argv) {
     if (files.size() != 2) {
       std::printf(
           "knowledge TABLE WORDNET [--rows N] [--held N] [--ratio R]... [--wordsim FILE]... "
-          "[--morphemes FILE] [--only ROW]...\n\nMeasures what WordNet and morphemes add to a "
-          "compressed "
-          "table; needs a table of word embeddings and the folder of a WordNet (Debian: "
-          "wordnet-base).\n");
+          "[--morphemes FILE] [--only ROW]... [--plan ORDER,SENSES,MORPHS,WIDTH]...\n"
+          "knowledge TABLE WORDNET --coverage [--morphemes FILE]\n\n"
+          "Measures what WordNet and morphemes add to a compressed table; needs a table of word "
+          "embeddings and the folder of a WordNet (Debian: wordnet-base).\n");
       return files.empty() ? 0 : 2;
     }
     if (arguments.ratios.empty()) arguments.ratios = {20, 40};
     arguments.table = files[0];
     arguments.wordnet = files[1];
-    run(arguments);
+    if (arguments.coverage)
+      print_coverage(arguments);
+    else
+      run(arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "knowledge: %s\n", error.what());
     return 1;
