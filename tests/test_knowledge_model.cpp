@@ -70,15 +70,15 @@ struct Toy {
   }
 };
 
-/// Every word has one sense; its sememe is its head.
-SememeAnnotation annotation_of(const std::vector<std::string>& names) {
+/// Every word has one sense, but for every `gap`-th; its sememe is its head.
+SememeAnnotation annotation_of(const std::vector<std::string>& names, std::size_t gap = 0) {
   SememeAnnotation annotation;
   std::vector<std::string> sememes;
   for (Index h = 0; h < heads; ++h) sememes.push_back("h" + letter(h));
   annotation.sememes = Vocabulary::from(sememes);
-  for (const std::string& name : names) {
-    const auto id = static_cast<std::uint32_t>(*annotation.sememes.find(name.substr(0, 2)));
-    annotation.add_sense(id, 1, {&id, 1});
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto id = static_cast<std::uint32_t>(*annotation.sememes.find(names[i].substr(0, 2)));
+    if (gap == 0 || i % gap != 0) annotation.add_sense(id, 1, {&id, 1});
     annotation.end_word();
   }
   return annotation;
@@ -176,7 +176,7 @@ TEST_CASE("words left out of the fit are composed near their rows", "[knowledge_
     const double error = (rows - toy.unseen_rows).squaredNorm();
     const double spread = (toy.unseen_rows.rowwise() - mean).squaredNorm();
     CHECK(error < 0.3 * spread);
-    for (const auto& composition : composed.compositions) CHECK(composition.morphs > 0);
+    for (const auto& composition : composed.compositions) CHECK(composition.is_known());
   }
 }
 
@@ -228,6 +228,27 @@ TEST_CASE("a smaller model keeps terms that have names", "[knowledge_model]") {
   options.bytes = terms_bytes;  // which leave a residual no room
   const Model<float> smallest = see::truncate(large, options);
   CHECK(smallest.knowledge.empty());
+}
+
+TEST_CASE("a hybrid model composes words without senses", "[knowledge_model]") {
+  const Toy toy;
+  WordKnowledge knowledge = knowledge_of_names(toy.names);
+  knowledge.annotation = annotation_of(toy.names, 3);
+  const Model<float> made = compress_on(toy.table, knowledge, within(budget, true)).model;
+  const TempDir dir;
+  save_model(dir / "m", made, knowledge_precision);
+  const auto model = load_model<float>(dir / "m");
+  const KnowledgeLexicon lexicon = knowledge_of(model);
+  CHECK(to_notes(lexicon, {{"source", "toy"}}).settings == made.knowledge.settings);
+  const Composer composer(lexicon);
+  const Vocabulary words = Vocabulary::from(toy.unseen);
+  const auto nothing = no_senses(words.size());
+  const auto composed = composer.compose(model.embedding, words, nothing,
+                                         build_morphemes(words, composer.segmenter()));
+  for (const auto& composition : composed.compositions) CHECK(composition.morphs == 2);
+  const Eigen::RowVectorXf mean = toy.table.matrix().colwise().mean();
+  CHECK((composed.embedding.to_dense() - toy.unseen_rows).squaredNorm() <
+        0.5F * (toy.unseen_rows.rowwise() - mean).squaredNorm());
 }
 
 TEST_CASE("a model from knowledge is the same for any number of threads", "[knowledge_model]") {

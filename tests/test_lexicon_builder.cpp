@@ -237,6 +237,13 @@ TEST_CASE("A knowledge lexicon: units, terms and report of a small vocabulary") 
   REQUIRE(of_senses.report.with_senses == 3);
   REQUIRE(of_senses.report.with_morphs_only == 0);
   REQUIRE(of_senses.report.with_neither == 4);
+
+  const KnowledgeLexicon apart = make(source, {.filling = {.morphs_beside_senses = 0}});
+  REQUIRE(unit_names(apart, 1) == std::vector<Names>{{"money"}, {"act"}, {"water"}, {"bank"}});
+  REQUIRE(unit_names(apart, 3) == unit_names(knowledge, 3));
+  REQUIRE(apart.report.with_morphs_only == 2);
+  REQUIRE(apart.report.collisions == 0);
+  REQUIRE_THROWS_AS(make(source, {.filling = {.morphs_beside_senses = -1}}), Error);
 }
 
 TEST_CASE("Equal words are told apart by what else is known of them, then by distinctions") {

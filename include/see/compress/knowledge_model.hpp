@@ -282,9 +282,10 @@ class KnowledgeModelMaker {
   Candidate best_hybrid() {
     std::optional<Candidate> best;
     std::vector<KnowledgePlan> plans = options_.plans;
+    plans.push_back(plans.front());
+    plans.back().filling.most_morphs = std::max<Index>(2, plans.back().filling.most_morphs);
+    plans.back().filling.morphs_beside_senses = 0;
     for (KnowledgePlan& plan : plans) plan.width = 1;
-    std::vector<KnowledgePlan> senses_alone{plans.front()};
-    senses_alone[0].filling.most_morphs = 0;
     const auto axes_bytes = static_cast<std::uint64_t>(table_.dim() * table_.dim());
     const auto consider = [&](Candidate candidate, bool axes) {
       constexpr int quick = 8;
@@ -301,11 +302,6 @@ class KnowledgeModelMaker {
       auto candidate = best_terms(bytes, plans, done);
       if (candidate) consider(std::move(*candidate), room);
       done += 0.4 / static_cast<double>(options_.shares.size());
-    }
-    for (auto share = options_.shares.begin(); !best && share != options_.shares.end(); ++share) {
-      const auto bytes = static_cast<std::uint64_t>(*share * static_cast<double>(budget_));
-      auto candidate = best_terms(bytes, senses_alone, done);
-      if (candidate) consider(std::move(*candidate), room);
     }
     require(best.has_value(), "a model of ", table_.rows(), " x ", table_.dim(), " in ", budget_,
             " bytes from this knowledge with a residual, the smallest size of terms that was "
@@ -415,9 +411,8 @@ class KnowledgeModelMaker {
 /// sum |x|^2 the mean, the terms and the residual explain; they and the relative error sum to 1.
 /// Without a residual the terms live in as many principal directions as the plan says; with one in
 /// all of them, so that the residual reaches whatever they leave, and words may have equal terms,
-/// since it tells them apart; senses alone serve only where no plan fits, since they compose no
-/// word without a sense. Words outside the vocabulary can be composed from the model as written
-/// (knowledge_of, Composer).
+/// since it tells them apart; one more plan has morphs only for words without senses. Words outside
+/// the vocabulary can be composed from the model as written (knowledge_of, Composer).
 ///
 /// Deterministic, for any executor. Cost: for each plan (and share) some lexicons and a rough fit
 /// (fit_knowledge), for each share a rough residual. Throws where the table has no

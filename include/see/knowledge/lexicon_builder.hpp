@@ -255,7 +255,7 @@ class KnowledgeLexiconMaker {
     if (!options_.distinct) return;
     SlotFilling everything = options_.filling;
     everything.most_senses = everything.sememes_a_sense = everything.most_morphs =
-        std::numeric_limits<Index>::max();
+        everything.morphs_beside_senses = std::numeric_limits<Index>::max();
     std::vector<bool> extended(rows_.size(), false);
     for (bool any = true; any && !groups.empty(); groups = collisions()) {
       any = false;

@@ -38,6 +38,8 @@ inline KnowledgeNotes to_notes(const KnowledgeLexicon& knowledge, Metadata sourc
   set("most_senses", filling.most_senses);
   set("sememes_a_sense", filling.sememes_a_sense);
   set("most_morphs", filling.most_morphs);
+  if (filling.morphs_beside_senses < filling.most_morphs)
+    set("morphs_beside_senses", filling.morphs_beside_senses);
   return notes;
 }
 
@@ -91,6 +93,8 @@ KnowledgeLexicon knowledge_of(const Model<Scalar>& model) {
                     detail::knowledge_setting(notes, "most_senses"),
                     detail::knowledge_setting(notes, "sememes_a_sense"),
                     detail::knowledge_setting(notes, "most_morphs")};
+  if (notes.settings.contains("morphs_beside_senses"))
+    result.filling.morphs_beside_senses = detail::knowledge_setting(notes, "morphs_beside_senses");
   result.filling.validate();
   const Index sememes = detail::knowledge_setting(notes, "sememes");
   detail::require(sememes <= notes.names.size(), "a model whose knowledge names ",

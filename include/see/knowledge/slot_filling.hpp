@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct SlotFilling {
   Index most_senses = 4;      ///< of a word are kept, the most frequent ones
   Index sememes_a_sense = 5;  ///< are kept, the most telling ones
   Index most_morphs = 6;      ///< of a word are kept: the first ones and the last one
+  Index morphs_beside_senses =
+      std::numeric_limits<Index>::max();  ///< of these, where it has senses
 
   int roles() const noexcept { return order - units_a_term; }  ///< slots that hold the role
 
@@ -47,6 +50,8 @@ struct SlotFilling {
     detail::require(most_senses >= 0 && sememes_a_sense >= 1 && most_morphs >= 0, most_senses,
                     " senses of ", sememes_a_sense, " sememes and ", most_morphs,
                     " morphs, needed at least 0, 1 and 0");
+    detail::require(morphs_beside_senses >= 0, morphs_beside_senses,
+                    " morphs beside senses, needed at least 0");
   }
 };
 
@@ -209,7 +214,8 @@ inline std::vector<Index> fill_slots(const WordUnits& word, const SlotFilling& f
   }
   for (auto& sense : senses) sense.share /= shares;
   std::vector<Index> morphs = word.morphs;
-  limit(morphs, filling.most_morphs);
+  limit(morphs, senses.empty() ? filling.most_morphs
+                               : std::min(filling.most_morphs, filling.morphs_beside_senses));
   if (!morphs.empty()) morphs.back() = word.morphs.back();
   std::vector<Index> terms;
   TermWriter writer(filling, blank, terms);
