@@ -266,13 +266,11 @@ void knowledge_row(const Experiment& experiment, const std::string& name, const 
 }
 
 /// Knowledge and a residual, as `see compress --method hybrid` makes them.
-void hybrid_row(const Experiment& experiment, const see::Table& known, std::uint64_t budget,
-                std::vector<double> shares) {
+void hybrid_row(const Experiment& experiment, const see::Table& known, std::uint64_t budget) {
   const auto cut = [&](Index morphs) { return AnySegmenter{segmenter_of(experiment, morphs)}; };
   see::KnowledgeModelOptions options;
   options.bytes = budget;
   options.residual = true;
-  options.shares = std::move(shares);
   options.plans = {{{1, 1, 1, 1, 1}, 1}, {{1, 1, 1, 1, 2}, 1}};
   const auto [model, report] = see::compress_on(
       known,
@@ -424,8 +422,7 @@ void run(const Arguments& arguments) {
     }
     if (arguments.wants("hybrid")) {
       annotate(experiment, plan.sememes / 4);
-      hybrid_row(experiment, known, budget, {0.2, 0.4});
-      hybrid_row(experiment, known, budget, {0.5});
+      hybrid_row(experiment, known, budget);
     }
   }
   if (!experiment.held.names.empty()) print_baselines(experiment);

@@ -16,7 +16,9 @@ int TruncateCommand::run() const {
   options.bytes = bytes;
   options.run = see::threads(threads);
   options.progress = bar.callback();
-  const Model<float> result = truncate(load_model<float>(model), options);
+  // Factors as they lie, so that terms which are kept are written as they were.
+  const Model<float> larger = load_model<float>(model, {.keep_storage = true});
+  const Model<float> result = truncate(larger, options);
   const Precision precision = result.knowledge.empty() ? compressed_precision : knowledge_precision;
   save_model(smaller, result, precision);
   const Report report = describe(result, model_bytes(result, precision));

@@ -71,8 +71,9 @@ struct KnowledgeModelOptions {
   std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes
   bool residual = false;                    ///< whether what terms leave is coded beside them
   double direction = 0;                     ///< of the residual, as in CompressOptions
-  /// The terms' shares of the bytes that are tried where there is a residual.
-  std::vector<double> shares = {0.2, 0.4};
+  /// The terms' shares of the bytes that are tried where there is a residual, in this order, until
+  /// one serves worse than the one before.
+  std::vector<double> shares = {0.2, 0.25, 0.3, 0.4};
   std::vector<KnowledgePlan> plans = knowledge_plans();  ///< that are tried
   KnowledgeLexiconOptions lexicon = {};  ///< but for the filling, which is the plan's
   KnowledgeFitOptions fit = {};          ///< but for the width, which is the plan's
@@ -277,15 +278,24 @@ class KnowledgeModelMaker {
     return std::move(*best);
   }
 
-  /// For each share the plan that errs least in it; of these the one that a rough residual beside
-  /// it serves best, with or without axes.
+  /// The plans with units of full width, each once.
+  std::vector<KnowledgePlan> plans_beside_residual() const {
+    std::vector<KnowledgePlan> plans;
+    for (const KnowledgePlan& plan : options_.plans)
+      if (std::none_of(plans.begin(), plans.end(),
+                       [&](const auto& other) { return other.filling == plan.filling; }))
+        plans.push_back({plan.filling, 1});
+    return plans;
+  }
+
+  /// For each share the plan that errs least in it, and one that has morphs only for words without
+  /// senses; of these the one that a rough residual beside it serves best, with or without axes.
   Candidate best_hybrid() {
     std::optional<Candidate> best;
-    std::vector<KnowledgePlan> plans = options_.plans;
-    plans.push_back(plans.front());
-    plans.back().filling.most_morphs = std::max<Index>(2, plans.back().filling.most_morphs);
-    plans.back().filling.morphs_beside_senses = 0;
-    for (KnowledgePlan& plan : plans) plan.width = 1;
+    const std::vector<KnowledgePlan> plans = plans_beside_residual();
+    KnowledgePlan apart = plans.front();
+    apart.filling.most_morphs = std::max<Index>(2, apart.filling.most_morphs);
+    apart.filling.morphs_beside_senses = 0;
     const auto axes_bytes = static_cast<std::uint64_t>(table_.dim() * table_.dim());
     const auto consider = [&](Candidate candidate, bool axes) {
       constexpr int quick = 8;
@@ -299,8 +309,10 @@ class KnowledgeModelMaker {
     double done = 0;
     for (const double share : options_.shares) {
       const auto bytes = static_cast<std::uint64_t>(share * static_cast<double>(budget_));
-      auto candidate = best_terms(bytes, plans, done);
-      if (candidate) consider(std::move(*candidate), room);
+      const double before = best ? best->error : std::numeric_limits<double>::infinity();
+      if (auto candidate = best_terms(bytes, plans, done)) consider(std::move(*candidate), room);
+      if (auto candidate = within(apart, bytes)) consider(std::move(*candidate), room);
+      if (best && best->error >= before) break;
       done += 0.4 / static_cast<double>(options_.shares.size());
     }
     require(best.has_value(), "a model of ", table_.rows(), " x ", table_.dim(), " in ", budget_,

@@ -39,6 +39,8 @@ struct SlotFilling {
   Index morphs_beside_senses =
       std::numeric_limits<Index>::max();  ///< of these, where it has senses
 
+  bool operator==(const SlotFilling&) const = default;
+
   int roles() const noexcept { return order - units_a_term; }  ///< slots that hold the role
 
   /// Throws where a number is out of range.
