@@ -58,7 +58,9 @@ Examples:
 
 constexpr const char* truncate_footer =
     R"(Codes anew what MODEL rebuilds, so the table is not needed; from a model of ratio 10 the error
-is hardly above that of the table compressed directly. `see eval` measures it.
+is hardly above that of the table compressed directly. `see eval` measures it. A model of method
+hybrid keeps its terms, so that it still composes words, where they take at most half of the
+bytes; what is left for all else is then less.
 
 Example:
   see truncate glove.safetensors --ratio 80 -o small.safetensors)";
