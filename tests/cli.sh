@@ -258,7 +258,7 @@ error 3 'smallest' truncate large.st -o x.st --bytes 100
 if [ -n "$python" ]; then
   "$python" - "$see" <<'END' || fail "compress takes more memory than it may"
 import array, random, resource, subprocess, sys
-rows, dim, sample = 400000, 32, 65536
+rows, dim, sample = 400000, 32, 49152
 random.seed(1)
 block = array.array("f", (random.gauss(0, 1 + i % 32) for i in range(100 * dim * 10)))
 shape = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" % (rows, dim)

@@ -64,7 +64,7 @@ inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t 
 /// empty table, an unknown method, a number that is not finite, or a size that cannot be reached;
 /// the message names the smallest that can. Where progress returns false, method induced goes on to
 /// a rough end with the status "cancelled" among the notes, and trellis throws. Memory of trellis:
-/// the table once (mapped or not), a sample of at most 65,536 rows twice, the model, 16 bytes a row
+/// the table once (mapped or not), a sample of at most 49,152 rows twice, the model, 16 bytes a row
 /// and some MiB a thread; induced copies the table once. Time is linear in rows.
 inline Model<float> compress(const Table& table, const CompressOptions& options) {
   const auto methods = compress_methods();

@@ -28,7 +28,7 @@ struct ResidualOptions {
   std::span<const float> weights = {};  ///< one a row: its error counts that much; empty: 1
   int window_bits = 0;                  ///< 8 to 16, 0: by the bits of a row; time grows as 2^bits
   Index most_classes = 256;             ///< classes are doubled while that pays, up to this many
-  Index sample_rows = 65536;            ///< from which the classes are learned
+  Index sample_rows = 49152;            ///< from which the classes are learned
   std::function<void(double)> progress = {};  ///< told now and then what share of rows is coded
   /// A file that keeps the codes of rows, so that an interrupted run can go on; empty: none.
   std::filesystem::path checkpoint = {};
