@@ -148,7 +148,7 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
     report("planning", 0.05);
     double error =
         fit_residual(some, bytes, {.weights = some_weights, .window_bits = 8}, options.run).error;
-    if (axes > 0) {
+    if (axes > 0 && axes < dim) {
       const Eigen::MatrixXd kept =
           ConstRowMatrixMap<float>(parts.basis.axes.data(), axes, dim).cast<double>();
       double lost =
