@@ -82,10 +82,10 @@ TEST_CASE("payload bytes of an induced plan are its parts", "[induce]") {
   see::InducedPlan plan = small_plan(12);
   plan.basis = plan.mean = true;
   plan.scale_bits = 4;
-  const std::size_t halves = 8 * 3 + 16 * 4 + 12 + 12 * 12 + 16;
+  const std::size_t halves = 8 * 3 + 16 * 4 + 12 + 16, axes = 12 * (12 + 4);
   CHECK(see::term_bits(plan) == 7);
   CHECK(see::payload_bytes(plan, 100) ==
-        2 * halves + 4 * 3 + see::packed_bytes(100 * 3 * 7) + see::packed_bytes(400));
+        2 * halves + axes + 4 * 3 + see::packed_bytes(100 * 3 * 7) + see::packed_bytes(400));
   CHECK(see::terms_within(plan, 100, see::payload_bytes(plan, 100), 64) == 3);
   CHECK(see::terms_within(plan, 100, see::payload_bytes(plan, 100) - 1, 64) == 2);
   CHECK(see::terms_within(plan, 100, 10, 64) == 0);
