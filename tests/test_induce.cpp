@@ -120,8 +120,9 @@ TEST_CASE("a basis is orthonormal and inverts itself", "[basis]") {
   const Eigen::RowVectorXf variances = see::to_basis(basis, table).colwise().squaredNorm();
   for (Index i = 1; i < 9; ++i) CHECK(variances(i) <= variances(i - 1) * 1.01F);
   CHECK(is_half(basis.mean));
-  CHECK(see::detail::to_int8_axes(std::span<const float>(basis.axes.data(), basis.axes.size()),
-                                  basis.axes.cols()));
+  CHECK(see::detail::to_int8_axes(
+      std::span<const float>(basis.axes.data(), std::size_t(basis.axes.size())),
+      basis.axes.cols()));
 
   CHECK_THROWS_AS(see::moments(table.topRows(0), false, see::serial()), see::Error);
   CHECK_THROWS_AS(see::fit_basis(moments, true, true, 10), see::Error);

@@ -186,7 +186,7 @@ TEST_CASE("units are as wide as the bytes allow", "[knowledge_model]") {
   auto options = within(0, false);
   options.plans = {{{1, 1, 1, 1, 2}, 0.25}};
   Index width = 0;
-  for (const std::uint64_t bytes : {3300, 3500, 3800, 4200, 9000}) {
+  for (const std::uint64_t bytes : {3300U, 3500U, 3800U, 4200U, 9000U}) {
     INFO("bytes " << bytes);
     options.bytes = bytes;
     const Model<float> model = compress_on(toy.table, knowledge, options).model;
