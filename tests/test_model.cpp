@@ -1,6 +1,10 @@
+#include <atomic>
 #include <cmath>
+#include <mutex>
 #include <numeric>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "catch.hpp"
@@ -269,6 +273,50 @@ TEST_CASE("threads run every task once and hand on the first failure", "[paralle
                         }),
                     see::Error);
   }
+}
+
+TEST_CASE("threads live on, and take calls from within tasks and from several threads",
+          "[parallel]") {
+  const see::Executor run = see::threads(3);
+  const see::Executor copy = run;
+  std::set<std::thread::id> seen;
+  std::mutex mutex;
+  for (int call = 0; call < 200; ++call) {
+    std::atomic<int> done = 0;
+    (call % 2 == 0 ? run : copy)(5, [&](std::size_t) {
+      ++done;
+      const std::lock_guard lock(mutex);
+      seen.insert(std::this_thread::get_id());
+    });
+    REQUIRE(done == 5);
+  }
+  CHECK(seen.size() <= 3);
+
+  std::vector<std::atomic<int>> cells(60);
+  run(6, [&](std::size_t i) { run(10, [&](std::size_t j) { ++cells[10 * i + j]; }); });
+  for (const auto& cell : cells) CHECK(cell == 1);
+
+  std::atomic<int> total = 0;
+  {
+    std::vector<std::jthread> callers;
+    for (int c = 0; c < 4; ++c)
+      callers.emplace_back([&] {
+        for (int call = 0; call < 50; ++call) run(7, [&](std::size_t) { ++total; });
+      });
+  }
+  CHECK(total == 4 * 50 * 7);
+
+  int failures = 0;
+  for (int call = 0; call < 50; ++call) {
+    try {
+      run(20, [&](std::size_t i) {
+        if (i % 5 == 4) throw see::Error("fifth");
+      });
+    } catch (const see::Error&) {
+      ++failures;
+    }
+  }
+  CHECK(failures == 50);
 }
 
 TEST_CASE("random numbers are those of SplitMix64, and fill their ranges", "[random]") {

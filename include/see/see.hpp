@@ -14,6 +14,7 @@
 #include "see/core/progress.hpp"
 #include "see/core/random.hpp"
 #include "see/core/table.hpp"
+#include "see/core/thread_pool.hpp"
 #include "see/core/types.hpp"
 #include "see/core/vocabulary.hpp"
 

@@ -1,14 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
-#include <exception>
 #include <functional>
-#include <mutex>
-#include <system_error>
+#include <memory>
 #include <thread>
-#include <vector>
+
+#include "see/core/thread_pool.hpp"
 
 namespace see {
 
@@ -25,35 +23,16 @@ inline Executor serial() {
   };
 }
 
-/// Runs the tasks on `n` threads (0: as many as the machine has), started anew at each call: some
-/// tens of microseconds, meant for long work such as fitting.
+/// Runs the tasks on `n` threads (0: as many as the machine has), the calling one among them. The
+/// others start at the first call, are shared by all copies of the executor, and wait between
+/// calls, awake for some tens of microseconds; they end with the last copy. One call is shared at a
+/// time: one from within a task, or that comes while another is on, stays in its own thread.
 inline Executor threads(unsigned n = 0) {
   if (n == 0) n = std::max(1U, std::thread::hardware_concurrency());
   if (n == 1) return serial();
-  return [n](std::size_t count, const std::function<void(std::size_t)>& task) {
-    std::atomic<std::size_t> next{0};
-    std::exception_ptr failure;
-    std::mutex failure_mutex;
-    const auto work = [&] {
-      for (std::size_t i = next++; i < count; i = next++) {
-        try {
-          task(i);
-        } catch (...) {
-          const std::lock_guard lock(failure_mutex);
-          if (!failure) failure = std::current_exception();
-          next = count;
-        }
-      }
-    };
-    {
-      std::vector<std::jthread> team;
-      try {
-        for (std::size_t t = 1; t < std::min<std::size_t>(n, count); ++t) team.emplace_back(work);
-      } catch (const std::system_error&) {  // the threads that could be had do all the work
-      }
-      work();
-    }
-    if (failure) std::rethrow_exception(failure);
+  return [pool = std::make_shared<detail::ThreadPool>(n)](
+             std::size_t count, const std::function<void(std::size_t)>& task) {
+    pool->run(count, task);
   };
 }
 
