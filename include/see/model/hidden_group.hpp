@@ -7,6 +7,7 @@
 
 #include "see/core/bits.hpp"
 #include "see/core/types.hpp"
+#include "see/kernel/product.hpp"
 #include "see/kernel/score.hpp"
 #include "see/model/score_plan.hpp"
 
@@ -38,7 +39,7 @@ class HiddenGroup {
       : plan_(plan),
         states_(hidden.rows()),
         by_rows_(plan.by_rows(states_)),
-        lanes_(by_rows_       ? states_
+        lanes_(by_rows_       ? whole_registers(states_)
                : states_ == 1 ? 1
                : states_ <= 4 ? 4
                               : 16) {
@@ -64,6 +65,7 @@ class HiddenGroup {
       cut.noalias() = h * ConstRowMatrixMap<Scalar>(basis.axes.data(), width, d).transpose();
     else
       cut = h;
+    if (by_rows_ && states_ >= kernel::lanes<Scalar>) columns_ = product_.transpose();
     for (Index row = 0; !by_rows_ && row < parts.lexicon.table().rows(); ++row)
       shared_.push_back(plan.way(row) == ScoreWay::table ? table(row) : partial(row, stride(row)));
   }
@@ -87,6 +89,12 @@ class HiddenGroup {
 
  private:
   using States = Eigen::Array<Scalar, Eigen::Dynamic, 1>;
+
+  /// In whole registers where there is more than one of them.
+  static Index whole_registers(Index states) {
+    constexpr Index step = kernel::lanes<Scalar>;
+    return states < step ? states : (states + step - 1) / step * step;
+  }
 
   Index stride(Index row) const { return plan_.stride(row); }
 
@@ -143,8 +151,13 @@ class HiddenGroup {
       ids.resize(static_cast<std::size_t>(size));
       for (Index k = 0; k < size; ++k) ids[static_cast<std::size_t>(k)] = word(first + k);
       plan_.sums().forward_unchecked(ids, rows.topRows(size));
-      RowMatrixMap<Scalar>(out + first * lanes_, size, lanes_).noalias() =
-          rows.topRows(size) * product_.transpose();
+      Scalar* const to = out + first * lanes_;
+      if (columns_.size() > 0)
+        kernel::product(rows.data(), rows.cols(), size, columns_.data(), lanes_, rows.cols(),
+                        lanes_, static_cast<const Scalar*>(nullptr), to, lanes_);
+      else
+        RowMatrixMap<Scalar>(to, size, lanes_).noalias() =
+            rows.topRows(size) * product_.transpose();
     }
   }
 
@@ -309,6 +322,7 @@ class HiddenGroup {
   bool by_rows_;
   Index lanes_;
   RowMatrix<Scalar> product_;                // h~ of each state
+  RowMatrix<Scalar> columns_;                // its columns side by side, for many states by rows
   States constant_, sum_, shift_;            // <h, mean>, sum of h * weight, <h, bias>
   std::vector<std::vector<Scalar>> shared_;  // for each slot-table row
 };

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -101,15 +103,22 @@ class Scorer {
       const auto states = static_cast<std::size_t>(group.states());
       std::vector<TopK<Scalar>> best((words + range_size - 1) / range_size * states,
                                      TopK<Scalar>(k));
+      // What some range has found k words above: nothing below it is among the best of all.
+      std::vector<std::atomic<Scalar>> floors(states);
+      for (auto& floor : floors) floor = -std::numeric_limits<Scalar>::infinity();
       for_ranges(run, words, range_size, [&](std::size_t first, std::size_t last) {
         TopK<Scalar>* own = best.data() + first / range_size * states;
+        for (std::size_t i = 0; i < states; ++i) own[i] = TopK<Scalar>(k, floors[i]);
         score_blocks(
             group, static_cast<Index>(first), static_cast<Index>(last), [](Index w) { return w; },
             [&](Index word, auto scores) {
               adjust(word, scores.array());
-              for (Index i = 0; i < scores.rows(); ++i)
-                for (Index j = 0; j < scores.cols(); ++j) own[i].offer(word + j, scores(i, j));
+              TopK<Scalar>::offer_block(own, word, scores);
             });
+        for (std::size_t i = 0; i < states; ++i)
+          for (Scalar floor = floors[i];
+               floor < own[i].bar() && !floors[i].compare_exchange_weak(floor, own[i].bar());) {
+          }
       });
       for (std::size_t i = 0; i < states; ++i) {
         TopK<Scalar> all(k);
@@ -160,7 +169,7 @@ class Scorer {
   template <class Word, class Visit>
   static void score_blocks(const Group& group, Index first, Index last, const Word& word,
                            const Visit& visit) {
-    constexpr Index block = 256;
+    const Index block = std::clamp<Index>(4096 / std::max<Index>(1, group.lanes()), 64, 256);
     using Block = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
     Block scores(group.lanes(), std::min(block, last - first));
     for (; first < last; first += block) {

@@ -18,15 +18,20 @@ struct Scored {
 };
 
 /// Keeps the `k` words of the highest scores among those offered, of equal scores the smaller
-/// number. A score that is not a number counts as the lowest.
+/// number; fewer where scores below a floor, which are left out, are among them. A score that is
+/// not a number counts as the lowest.
 template <class Scalar>
 class TopK {
  public:
-  explicit TopK(Index k) : k_(static_cast<std::size_t>(k)) {}
+  explicit TopK(Index k, Scalar floor = -std::numeric_limits<Scalar>::infinity())
+      : k_(static_cast<std::size_t>(k)), bar_(floor) {}
+
+  /// No word of a score below this comes in any more, nor belongs to the best `k` of all.
+  Scalar bar() const noexcept { return bar_; }
 
   /// O(1) where the word stays out, O(log k) where it comes in.
   void offer(Index word, Scalar score) {
-    if (heap_.size() == k_ && score < worst_) return;
+    if (score < bar_) return;
     const Scored<Scalar> candidate{word, score};
     if (heap_.size() == k_) {
       if (k_ == 0 || !better(candidate, heap_.front())) return;
@@ -35,7 +40,24 @@ class TopK {
     }
     heap_.push_back(candidate);
     std::push_heap(heap_.begin(), heap_.end(), better);
-    worst_ = value(heap_.front().score);
+    if (heap_.size() == k_) bar_ = std::max(bar_, value(heap_.front().score));
+  }
+
+  /// Offers scores(i, j) of word + j to best[i], for all i and j; `scores` lies by columns.
+  template <class Scores>
+  static void offer_block(TopK* best, Index word, const Scores& scores) {
+    const Index states = scores.rows(), words = scores.cols();
+    // Few blocks have a score that comes in: a pass for all states at once finds whose they are.
+    Eigen::Array<Scalar, Eigen::Dynamic, 1> bars(states);
+    Eigen::Array<int, Eigen::Dynamic, 1> comes_in =
+        Eigen::Array<int, Eigen::Dynamic, 1>::Zero(states);
+    for (Index i = 0; i < states; ++i) bars[i] = best[i].bar_;
+    for (Index j = 0; j < words; ++j) {
+      const Scalar* score = &scores.coeffRef(0, j);
+      for (Index i = 0; i < states; ++i) comes_in[i] |= !(score[i] < bars[i]);
+    }
+    for (Index i = 0; i < states; ++i)
+      for (Index j = 0; comes_in[i] && j < words; ++j) best[i].offer(word + j, scores(i, j));
   }
 
   /// Offers what another one kept.
@@ -61,7 +83,7 @@ class TopK {
 
   std::size_t k_;
   std::vector<Scored<Scalar>> heap_;  // the worst in front
-  Scalar worst_ = -std::numeric_limits<Scalar>::infinity();
+  Scalar bar_;
 };
 
 }  // namespace see
