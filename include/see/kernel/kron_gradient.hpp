@@ -256,6 +256,22 @@ EIGEN_ALWAYS_INLINE void with_register_for(Index length, const Body& body) {
     with_register(length, Packet<Scalar>(), body);
 }
 
+/// <a, b> over n numbers, a power of Known where that is not 0.
+template <int Known, class Scalar>
+EIGEN_ALWAYS_INLINE Scalar dot(const Scalar* a, const Scalar* b, Index n) {
+  Scalar sum = 0;
+  if constexpr (reads_exactly<Known, Scalar>)
+    if (n >= Known) {
+      using P = decltype(narrowest<Known>(Packet<Scalar>()));
+      P sums = broadcast_as<P>(Scalar(0));
+      for (Index k = 0; k < n; k += width<P>)
+        sums = multiply_add(load_as<P>(a + k), load_as<P>(b + k), sums);
+      return reduce(sums);
+    }
+  for (Index k = 0; k < n; ++k) sum += a[k] * b[k];
+  return sum;
+}
+
 /// pull_factors for every vector of every sense, the first of which reads `matrix` and each later
 /// one `stride` numbers on. The factors are those from slot `first` on. `Known` is their dimension
 /// where it is known when compiling.
@@ -366,10 +382,10 @@ void kron_sum_gradient(const Shape& layout, std::span<SenseGradient<Scalar>> sen
   if (!wants_gains) return;
   t = 0;
   for (auto& sense : senses) {
-    sense.gain_gradient = 0;
+    Scalar sum = 0;
     for (Index i = 0; i < sense.vectors; ++i, ++t)
-      for (Index a = 0; a < rows; ++a)
-        sense.gain_gradient += prefix[t][a] * to_prefix[t * rows + a];
+      sum += dot<known>(prefix[t], to_prefix + t * rows, rows);
+    sense.gain_gradient = sum;
   }
 }
 

@@ -25,66 +25,105 @@ struct Parameter {
 };
 
 /// A sparse gradient of a rows x cols matrix: the rows touched since the last zero(), and their
-/// sums, in memory for as many rows as were ever touched at a time and 4 bytes for each other one.
+/// sums. A matrix of at most 2^16 numbers has memory for all of its rows, each at its own place; a
+/// larger one for as many as were ever touched at a time, in the order of their first touch, and 4
+/// bytes for each other one.
 template <class Scalar>
 class SparseRows {
  public:
-  SparseRows(Index rows, Index cols) : cols_(cols), places_(static_cast<std::size_t>(rows), -1) {}
+  SparseRows(Index rows, Index cols)
+      : cols_(cols),
+        is_small_(rows * cols <= (Index{1} << 16)),
+        places_(static_cast<std::size_t>(rows), -1) {
+    if (!is_small_) return;
+    values_.resize(static_cast<std::size_t>(rows * cols), Scalar(0));
+    touched_.resize(static_cast<std::size_t>(rows) + 1);
+  }
 
   Index rows() const noexcept { return static_cast<Index>(places_.size()); }
   Index cols() const noexcept { return cols_; }
 
-  /// The numbers of the touched rows, in the order of their first touch.
-  const std::vector<Index>& touched() const noexcept { return touched_; }
+  /// The numbers of the touched rows, in the order of their first touch; valid until the next
+  /// touch() or zero().
+  std::span<const Index> touched() const noexcept { return {touched_.data(), count_}; }
 
   /// Row touched()[i] of the gradient.
   Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>> row(std::size_t i) const noexcept {
-    return {values_.data() + static_cast<Index>(i) * cols_, cols_};
+    return {values_.data() + place_at(i) * cols_, cols_};
   }
 
-  /// Makes sure that `row` is there, with zeros if it was not, and returns its place in touched().
+  /// Makes sure that `row` is there, with zeros if it was not, and returns its place, for data().
   /// May move the other rows, but not their places.
   Index touch(Index row) {
     std::int32_t& place = places_[static_cast<std::size_t>(row)];
+    if (is_small_) {  // without a branch: whether a row is new is hard to guess
+      touched_[count_] = row;
+      count_ += static_cast<std::size_t>(place < 0);
+      place = static_cast<std::int32_t>(row);
+      return row;
+    }
     if (place < 0) {
       values_.resize(values_.size() + static_cast<std::size_t>(cols_), Scalar(0));
       touched_.push_back(row);
-      place = static_cast<std::int32_t>(touched_.size()) - 1;
+      place = static_cast<std::int32_t>(count_++);
     }
     return place;
   }
 
-  /// The numbers of row touched()[place], to add to; valid until the next touch() or zero().
+  /// Asks for what touch(row) to touch(row + count - 1) read.
+  void prefetch(Index row, Index count) const noexcept {
+    kernel::prefetch(places_.data() + row, count * Index(sizeof(std::int32_t)));
+  }
+
+  /// The numbers of the touched row at `place`, to add to; valid until the next touch() or zero().
   Scalar* data(Index place) noexcept { return values_.data() + place * cols_; }
 
   /// The numbers of a touched row, to add to; valid until the next touch() or zero().
-  Scalar* at(Index row) noexcept { return data(places_[static_cast<std::size_t>(row)]); }
+  Scalar* at(Index row) noexcept { return data(place_of(row)); }
 
   /// Adds another gradient of the same matrix. Throws where it is of another size.
   void add(const SparseRows& other) {
     detail::require(other.rows() == rows() && other.cols() == cols_, "adding a gradient of ",
                     other.rows(), " x ", other.cols(), ", needed ", rows(), " x ", cols_);
     touch_all(other);
-    add_touched(other, 0, touched_.size());
+    add_touched(other, 0, 1);
   }
 
   /// Touches all rows that `other`, of the same size, has.
   void touch_all(const SparseRows& other) {
-    for (const Index row : other.touched_) touch(row);
+    if (count_ == places_.size()) return;
+    for (const Index row : other.touched()) touch(row);
   }
 
-  /// Adds those rows of `other`, of the same size, whose place here is first to last - 1. Calls for
-  /// places apart may run at once.
-  void add_touched(const SparseRows& other, std::size_t first, std::size_t last) noexcept {
+  /// Adds slice `slice` of `slices` of the rows of `other`, of the same size, all of which are
+  /// touched here. Calls for several slices may run at once.
+  void add_touched(const SparseRows& other, std::size_t slice, std::size_t slices) noexcept {
+    const std::size_t all = is_dense() ? places_.size() : count_;
+    const std::size_t first = all * slice / slices, last = all * (slice + 1) / slices;
+    if (is_dense()) {  // what is not touched is zero
+      const Index from = static_cast<Index>(first) * cols_;
+      return kernel::add_scaled(data(0) + from, Scalar(1), other.values_.data() + from,
+                                static_cast<Index>(last - first) * cols_);
+    }
     for (std::size_t i = first; i < last; ++i)
-      if (const Index from = other.places_[static_cast<std::size_t>(touched_[i])]; from >= 0)
-        kernel::add_scaled(data(static_cast<Index>(i)), Scalar(1),
-                           other.values_.data() + from * cols_, cols_);
+      if (const Index from = other.place_of(touched_[i]); from >= 0)
+        kernel::add_scaled(data(place_at(i)), Scalar(1), other.values_.data() + from * cols_,
+                           cols_);
   }
 
   /// Forgets all rows. O(touched rows).
   void zero() noexcept {
-    for (const Index row : touched_) places_[static_cast<std::size_t>(row)] = -1;
+    if (is_dense()) {
+      std::ranges::fill(places_, -1);
+      std::ranges::fill(values_, Scalar(0));
+    } else {
+      for (const Index row : touched()) {
+        if (is_small_) std::fill_n(at(row), cols_, Scalar(0));
+        places_[static_cast<std::size_t>(row)] = -1;
+      }
+    }
+    count_ = 0;
+    if (is_small_) return;
     touched_.clear();
     values_.clear();
   }
@@ -92,13 +131,27 @@ class SparseRows {
   /// The whole gradient, untouched rows zero.
   RowMatrix<Scalar> to_dense() const {
     RowMatrix<Scalar> dense = RowMatrix<Scalar>::Zero(rows(), cols_);
-    for (std::size_t i = 0; i < touched_.size(); ++i) dense.row(touched_[i]) = row(i);
+    for (std::size_t i = 0; i < count_; ++i) dense.row(touched_[i]) = row(i);
     return dense;
   }
 
  private:
+  /// Whether to go over all rows takes less than to go over those that are touched.
+  bool is_dense() const noexcept {
+    const auto cols = static_cast<std::size_t>(cols_);
+    return is_small_ && places_.size() * cols <= count_ * (cols + 64);
+  }
+
+  /// The place of row touched()[i].
+  Index place_at(std::size_t i) const noexcept {
+    return is_small_ ? touched_[i] : static_cast<Index>(i);
+  }
+  Index place_of(Index row) const noexcept { return places_[static_cast<std::size_t>(row)]; }
+
   Index cols_;
-  std::vector<std::int32_t> places_;  // row -> its place in touched_, -1 where untouched
+  bool is_small_;
+  std::size_t count_ = 0;             // of touched rows
+  std::vector<std::int32_t> places_;  // row -> its place, -1 where untouched
   std::vector<Index> touched_;
   std::vector<Scalar> values_;
 };
@@ -178,12 +231,9 @@ class Gradient {
         parts_[p].touch_all(ranges_[static_cast<std::size_t>(range)].parts_[p]);
     constexpr std::size_t slices = 16;
     const auto reduce = [&](std::size_t slice) {
-      for (std::size_t p = 0; p < parts_.size(); ++p) {
-        const std::size_t rows = parts_[p].touched().size();
+      for (std::size_t p = 0; p < parts_.size(); ++p)
         for (Index range = 0; range < count; ++range)
-          parts_[p].add_touched(ranges_[static_cast<std::size_t>(range)].parts_[p],
-                                rows * slice / slices, rows * (slice + 1) / slices);
-      }
+          parts_[p].add_touched(ranges_[static_cast<std::size_t>(range)].parts_[p], slice, slices);
     };
     run(slices, std::ref(reduce));
   }

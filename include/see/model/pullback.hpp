@@ -202,6 +202,8 @@ class Pullback {
       const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
       const Scalar* gain =
           parts_.has_gains() ? parts_.gains.data() + parts_.gain_number(w, 0) : nullptr;
+      if (wants_gains_)
+        gradient_[gain_parameter_].prefetch(parts_.gain_number(w, 0), ranks[std::size_t(i)]);
       lexicon.for_senses<Order>(w, [&](Index s, const Index* units) {
         const Slot* slot = slots_.data() + std::min(s, last_row) * order;
         sense->vectors = slot->rank;
