@@ -241,6 +241,24 @@ void decode_wide_see(benchmark::State& state) {
   decode_see(state, layer, bench::file_bytes(layer));
 }
 
+/// A trellis code of as many bytes a row, of rows whose entries differ in variance.
+void decode_wide_trellis(benchmark::State& state) {
+  const auto bytes = wide_rows * static_cast<Index>(subvectors(1 << 20, wide_dim, false));
+  std::vector<float> values(static_cast<std::size_t>(wide_rows * wide_dim));
+  see::Random random(1);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto column = static_cast<double>(i % wide_dim);
+    values[i] = static_cast<float>(random.normal() / std::sqrt(1 + column / 64));
+  }
+  std::vector<std::string> words;
+  for (Index w = 0; w < wide_rows; ++w) words.push_back(std::to_string(w));
+  const see::Table wide(see::Vocabulary::from(words), std::move(values), wide_rows, wide_dim);
+  const see::EntangledEmbedding<float, 2> layer(
+      see::compress(wide, {.bytes = static_cast<std::uint64_t>(bytes), .method = "trellis"})
+          .embedding.parts());
+  decode_see(state, layer, static_cast<double>(bytes));
+}
+
 void register_all() {
   const auto add = [](const std::string& name, auto body) {
     benchmark::RegisterBenchmark(name.c_str(), body)->Unit(benchmark::kMillisecond);
@@ -257,6 +275,7 @@ void register_all() {
   }
   add("decode_d1024/faiss_pq", decode_wide_faiss);
   add("decode_d1024/see", decode_wide_see);
+  add("decode_d1024/see_trellis", decode_wide_trellis);
 }
 
 }  // namespace

@@ -221,6 +221,8 @@ def faiss(table):
                     ("peers_faiss", f"top_10/see_at_bytes_of_{kind}"))
     table.ratio("decode d=1024, PQ of 256 bytes / 128 terms", ("peers_faiss", "decode_d1024/faiss_pq"),
                 ("peers_faiss", "decode_d1024/see"))
+    table.ratio("decode d=1024, PQ of 256 bytes / trellis code of 256 bytes", ("peers_faiss", "decode_d1024/faiss_pq"),
+                ("peers_faiss", "decode_d1024/see_trellis"))
 
 
 def training(table):
