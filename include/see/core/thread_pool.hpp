@@ -52,7 +52,7 @@ class ThreadPool {
       ++call_;
     }
     wake_.notify_all();
-    work();
+    work(task);
     std::exception_ptr failure = close();
     busy_.clear(std::memory_order_release);
     if (failure) std::rethrow_exception(std::move(failure));
@@ -68,10 +68,10 @@ class ThreadPool {
     }
   }
 
-  void work() noexcept {
+  void work(const std::function<void(std::size_t)>& task) noexcept {
     for (std::size_t i = next_++; i < count_; i = next_++) {
       try {
-        (*task_)(i);
+        task(i);
       } catch (...) {
         const std::lock_guard lock(mutex_);
         if (!failure_) failure_ = std::current_exception();
@@ -101,10 +101,11 @@ class ThreadPool {
       wake_.wait(lock, [&] { return call_ != seen; });
       if (stopping_) return;
       seen = call_;
-      if (!task_) continue;
+      const auto* const task = task_;  // close() forgets it while tasks still run
+      if (!task) continue;
       ++working_;
       lock.unlock();
-      work();
+      work(*task);
       lock.lock();
       if (--working_ == 0) done_.notify_one();
     }
