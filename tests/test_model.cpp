@@ -294,13 +294,13 @@ TEST_CASE("threads live on, and take calls from within tasks and from several th
 
   // Whoever calls may end just when another thread begins its last task.
   std::atomic<int> tasks = 0;
-  for (int call = 0; call < 20000; ++call)
+  for (int call = 0; call < 100000; ++call)
     run(3, [&](std::size_t i) {
       volatile int counted = 0;
-      while (counted < static_cast<int>(i + 1) * (call % 37) * 200) counted = counted + 1;
+      while (counted < static_cast<int>(i + 1) * (call % 37) * 20) counted = counted + 1;
       ++tasks;
     });
-  CHECK(tasks == 60000);
+  CHECK(tasks == 300000);
 
   std::vector<std::atomic<int>> cells(60);
   run(6, [&](std::size_t i) { run(10, [&](std::size_t j) { ++cells[10 * i + j]; }); });

@@ -46,8 +46,10 @@ class WordSums {
         const auto& source = j == direction_slot ? *directions : parts.inventories;
         const auto& inventory = source[static_cast<std::size_t>(table.inventory(row, j))];
         const bool narrow = inventory.storage() != Storage::native;
+        const Index length = inventory.rank() * inventory.dim();
         slots_.push_back({&inventory, narrow ? nullptr : inventory.values().data(),
-                          inventory.size(), inventory.rank(), inventory.rank() * inventory.dim()});
+                          inventory.size() - (kernel::lanes<Scalar> + length - 1) / length,
+                          inventory.rank(), length});
         narrow_ = narrow_ || narrow;
       }
   }
@@ -180,6 +182,11 @@ class WordSums {
       total += ranks[std::size_t(i)] = lexicon.rank(static_cast<Index>(id[i]));
     auto& senses = work_.senses[std::size_t(turn)];
     if (senses.size() < std::size_t(total)) senses.resize(std::size_t(total));
+    if constexpr (Known != Eigen::Dynamic)
+      if (last_row == 0 && !narrow_) {
+        point_at_units<Known>(id, count, senses.data());
+        return ranks;
+      }
     kernel::Sense<Scalar>* sense = senses.data();
     for (Index i = 0; i < count; ++i) {
       const auto w = static_cast<Index>(id[i]);
@@ -187,7 +194,7 @@ class WordSums {
       const Scalar* gain = parts_.has_gains() ? gains_.data() + parts_.gain_number(w, 0) : nullptr;
       lexicon.for_senses<Known>(w, [&](Index s, const Index* units) {
         const Slot* const slots = slots_.data() + std::min(s, last_row) * order;
-        const auto ask = [&](int j) {
+        for (int j = 0; j < order; ++j) {
           const Slot& slot = slots[j];
           if (slot.values) {
             const Scalar* const unit = slot.values + units[j] * slot.length;
@@ -196,23 +203,49 @@ class WordSums {
           } else {
             slot.inventory->prefetch(units[j]);
           }
-        };
-        if constexpr (Known == 2 || Known == 3) {  // spares the loop, which g++ keeps
-          ask(0);
-          ask(1);
-          if constexpr (Known == 3) ask(2);
-        } else {
-          for (int j = 0; j < order; ++j) ask(j);
         }
         const Slot& last = slots[order - 1];
         sense->vectors = last.rank;
-        sense->slack = !last.values ||
-                       (last.size - units[order - 1] - 1) * last.length >= kernel::lanes<Scalar>;
+        sense->slack = !last.values || units[order - 1] < last.slack_end;
         sense->gain = gain ? scale * gain[s] : scale;
         ++sense;
       });
     }
     return ranks;
+  }
+
+  /// The same where all senses read the same inventories, in native storage: what tells of these
+  /// stays in registers.
+  template <int Known, class Id>
+  void point_at_units(const Id* id, Index count, kernel::Sense<Scalar>* sense) {
+    std::array<const Scalar*, std::size_t(Known)> values;
+    std::array<Index, std::size_t(Known)> length;
+    for (std::size_t j = 0; j < std::size_t(Known); ++j) {
+      values[j] = slots_[j].values;
+      length[j] = slots_[j].length;
+    }
+    const Index vectors = slots_[std::size_t(Known) - 1].rank;
+    const Index slack_end = slots_[std::size_t(Known) - 1].slack_end;
+    for (Index i = 0; i < count; ++i) {
+      const auto w = static_cast<Index>(id[i]);
+      const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
+      const Scalar* gain = parts_.has_gains() ? gains_.data() + parts_.gain_number(w, 0) : nullptr;
+      parts_.lexicon.template for_senses<Known>(
+          w, [&, values, length, vectors, slack_end](Index s, const Index* units) {
+            const auto ask = [&](std::size_t j) {
+              const Scalar* const unit = values[j] + units[j] * length[j];
+              kernel::prefetch(unit, length[j] * Index(sizeof(Scalar)));
+              sense->units[j] = unit;
+            };
+            ask(0);  // spares a loop, which g++ keeps
+            ask(1);
+            if constexpr (Known == 3) ask(2);
+            sense->vectors = vectors;
+            sense->slack = units[Known - 1] < slack_end;
+            sense->gain = gain ? scale * gain[s] : scale;
+            ++sense;
+          });
+    }
   }
 
   /// Lets the senses of `w`, from work_.senses[turn][first] on, point at widened copies of the
@@ -241,7 +274,7 @@ class WordSums {
   struct Slot {
     const Inventory<Scalar>* inventory;
     const Scalar* values;  // null in narrow storage
-    Index size;
+    Index slack_end;       // behind units before this one a register can be read
     Index rank;
     Index length;  // of a unit, in numbers
   };
