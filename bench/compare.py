@@ -266,8 +266,9 @@ def neighbors(table):
             table.ratio(f"{queries.replace('_', ' ')}, {text}", ("score", f"top_10/{way}/{queries}"),
                         dense, target, True)
     for way, target in (("cosine", 0.1), ("nearest", None)):
-        table.bytes(f"memory, {way}", ("score", f"top_10/{way}/1_query"),
-                    ("score", "top_10/dense/1_query"), target)
+        for queries in ("1_query", "64_queries"):
+            table.bytes(f"memory, {way}, {queries.replace('_', ' ')}", ("score", f"top_10/{way}/{queries}"),
+                        ("score", f"top_10/dense/{queries}"), target)
 
 
 SECTIONS = [
