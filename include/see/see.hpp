@@ -19,6 +19,7 @@
 #include "see/core/vocabulary.hpp"
 
 #include "see/kernel/cube_sum.hpp"
+#include "see/kernel/gradient_products.hpp"
 #include "see/kernel/kron.hpp"
 #include "see/kernel/kron_gradient.hpp"
 #include "see/kernel/kron_sum.hpp"
@@ -26,6 +27,7 @@
 #include "see/kernel/packet.hpp"
 #include "see/kernel/packet_block.hpp"
 #include "see/kernel/product.hpp"
+#include "see/kernel/pull_factors.hpp"
 #include "see/kernel/score.hpp"
 #include "see/kernel/stream.hpp"
 #include "see/kernel/trellis.hpp"
