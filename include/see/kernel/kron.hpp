@@ -83,7 +83,8 @@ using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
 template <class Scalar>
 struct Workspace {
   std::array<std::vector<Sense<Scalar>>, 2> senses;
-  Buffer<Scalar> widened;  ///< units of narrow storage
+  std::array<std::vector<Index>, 2> units;  ///< numbers of the units of senses in narrow storage
+  Buffer<Scalar> widened;                   ///< those units
   std::vector<const Scalar*> prefix_of;
   Buffer<Scalar> prefixes;
   Buffer<Scalar> suffixes;

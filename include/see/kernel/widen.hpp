@@ -70,21 +70,21 @@ inline Index widen_halves(const std::uint16_t* in, Index n, float* out) {
   return k;
 }
 
-/// out = scale * in for as many of the n codes as the machine has instructions for.
-inline Index widen_codes(const std::int8_t* in, Index n, float scale, float* out) {
+/// Widens as many of the n codes of a unit as the machine has instructions for.
+inline Index widen_codes(const std::int8_t* in, const std::uint16_t* scales, Index n, float* out) {
   Index k = 0;
-  (void)in, (void)n, (void)scale, (void)out;
+  (void)in, (void)scales, (void)n, (void)out;
 #if defined(__AVX512F__)
   for (; k + 16 <= n; k += 16) {
     const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + k));
-    _mm512_storeu_ps(out + k, _mm512_mul_ps(_mm512_set1_ps(scale),
+    _mm512_storeu_ps(out + k, _mm512_mul_ps(_mm512_set1_ps(from_half(scales[k / int8_block])),
                                             _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes))));
   }
 #endif
 #if defined(__AVX2__)
   for (; k + 8 <= n; k += 8) {
     const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + k));
-    _mm256_storeu_ps(out + k, _mm256_mul_ps(_mm256_set1_ps(scale),
+    _mm256_storeu_ps(out + k, _mm256_mul_ps(_mm256_set1_ps(from_half(scales[k / int8_block])),
                                             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes))));
   }
 #endif
@@ -107,13 +107,14 @@ inline void widen(Storage storage, const std::uint16_t* in, Index n, Scalar* out
 /// The same for the n numbers of a unit in Storage::i8.
 template <class Scalar>
 inline void widen(const std::int8_t* in, const std::uint16_t* scales, Index n, Scalar* out) {
-  for (; n > 0; n -= int8_block, in += int8_block, out += int8_block, ++scales) {
-    const auto scale = static_cast<Scalar>(from_half(*scales));
-    const Index size = std::min(n, int8_block);
-    Index done = 0;
-    if constexpr (std::is_same_v<Scalar, float>) done = widen_codes(in, size, scale, out);
-    convert_all(in + done, size - done, out + done,
+  Index done = 0;
+  if constexpr (std::is_same_v<Scalar, float>) done = widen_codes(in, scales, n, out);
+  while (done < n) {
+    const auto scale = static_cast<Scalar>(from_half(scales[done / int8_block]));
+    const Index size = std::min(n - done, int8_block - done % int8_block);
+    convert_all(in + done, size, out + done,
                 [=](std::int8_t x) { return scale * static_cast<Scalar>(x); });
+    done += size;
   }
 }
 

@@ -108,7 +108,7 @@ class WordSums {
       Index sense = 0;
       for (Index i = 0; i < size; ++i) {
         const Index rank = walk.ranks[turn][std::size_t(i)];
-        if (narrow_) widen(static_cast<Index>(walk.id[walk.next - size + i]), rank, turn, sense);
+        if (narrow_) widen(rank, turn, sense);
         const std::span senses(work_.senses[std::size_t(turn)].data() + sense, std::size_t(rank));
         sum_(layout_, work_, senses, to + (done + i) * stride, width);
         sense += rank;
@@ -188,6 +188,7 @@ class WordSums {
         return ranks;
       }
     kernel::Sense<Scalar>* sense = senses.data();
+    Index* number = kernel::detail::at_least(work_.units[std::size_t(turn)], total * order);
     for (Index i = 0; i < count; ++i) {
       const auto w = static_cast<Index>(id[i]);
       const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
@@ -196,6 +197,7 @@ class WordSums {
         const Slot* const slots = slots_.data() + std::min(s, last_row) * order;
         for (int j = 0; j < order; ++j) {
           const Slot& slot = slots[j];
+          *number++ = units[j];
           if (slot.values) {
             const Scalar* const unit = slot.values + units[j] * slot.length;
             kernel::prefetch(unit, slot.length * Index(sizeof(Scalar)));
@@ -248,27 +250,25 @@ class WordSums {
     }
   }
 
-  /// Lets the senses of `w`, from work_.senses[turn][first] on, point at widened copies of the
-  /// units of narrow storage.
-  void widen(Index w, Index rank, Index turn, Index first = 0) {
-    const Lexicon& lexicon = parts_.lexicon;
-    const Index last_row = lexicon.table().rows() - 1;
+  /// Lets the `rank` senses of a word, from work_.senses[turn][first] on, point at widened copies
+  /// of the units of narrow storage.
+  void widen(Index rank, Index turn, Index first) {
+    const Index last_row = parts_.lexicon.table().rows() - 1;
     const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order_; };
     Index length = kernel::lanes<Scalar>;
     for (Index s = 0; s < rank; ++s)
       for (int j = 0; j < order_; ++j) length += slots_of(s)[j].length;
     Scalar* to = kernel::detail::at_least(work_.widened, length);
     kernel::Sense<Scalar>* sense = work_.senses[std::size_t(turn)].data() + first;
-    lexicon.for_senses(w, [&](Index s, const Index* units) {
-      for (int j = 0; j < order_; ++j) {
+    const Index* number = work_.units[std::size_t(turn)].data() + first * order_;
+    for (Index s = 0; s < rank; ++s, ++sense)
+      for (int j = 0; j < order_; ++j, ++number) {
         const Slot& slot = slots_of(s)[j];
         if (slot.values) continue;
-        slot.inventory->read(units[j], to);
+        slot.inventory->read(*number, to);
         sense->units[std::size_t(j)] = to;
         to += slot.length;
       }
-      ++sense;
-    });
   }
 
   struct Slot {
