@@ -244,7 +244,15 @@ holds "$(value relative_error out) < 1.5 * $(value relative_error even.json) && 
 vector 299 '(299,)' >few.npy
 error 3 '299 weights for 300 rows' compress t.txt -o x.st --ratio 3 --weights few.npy
 error 3 'activation covariance' compress t.txt -o x.st --ratio 3 --activation one.npy
-error 3 'need --method trellis' compress t.txt -o x.st --ratio 3 --weights zipf --method induced
+ok compress t.txt -o terms.st --ratio 3 --method induced --json
+mv out terms.json
+ok compress t.txt -o terms.st --ratio 3 --method induced --weights ones.npy --checkpoint half --json
+holds "$(value relative_error out) == $(value relative_error terms.json)"
+[ ! -e half ] || fail "the checkpoint outlived its model"
+ok compress t.txt -o terms.st --ratio 3 --method induced --weights zipf --direction 0.5 --json
+holds "$(value ratio out) >= 3"
+error 3 'need --method trellis, induced' compress t.txt -o x.st --ratio 3 --weights zipf --method pq
+error 3 'needs --method trellis' compress t.txt -o x.st --ratio 3 --activation one.npy --method induced
 error 3 'is no checkpoint\|half' compress t.txt -o x.st --ratio 3 --checkpoint even.st
 ok compress t.txt -o large.st --ratio 2
 ok truncate large.st -o small.st --ratio 4 --json

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -43,6 +44,14 @@ RowMatrix<float> planted_table(Index rows, Index q1, Index q2, Index units, doub
   }
   const RowMatrix<float> errors = normal(rows, q1 * q2);
   return table + static_cast<float>(noise) * table.norm() / errors.norm() * errors;
+}
+
+/// Weights of 1/8 to 8.
+std::vector<float> random_weights(std::size_t rows) {
+  see::Random random(8);
+  std::vector<float> weights(rows);
+  for (float& weight : weights) weight = std::exp2(static_cast<float>(6 * random.uniform() - 3));
+  return weights;
 }
 
 see::InducedPlan small_plan(Index dim) {
@@ -174,33 +183,81 @@ TEST_CASE("a wider beam and sweeps do not code worse", "[induce]") {
   CHECK(fall_wide > fall_narrow);
 }
 
-TEST_CASE("a least-squares refit never raises the error", "[induce]") {
+TEST_CASE("a least-squares refit never raises the weighted error", "[induce]") {
   see::InducedPlan plan = small_plan(12);
   plan.scale_bits = 2;
-  const RowMatrix<float> rows = random_table(1500, 12);
+  see::detail::TermGrid grid{random_table(1500, 12)};
+  if (GENERATE(false, true)) grid.weights = random_weights(1500);
   see::Random random(2);
-  see::detail::TermModel model = see::detail::first_model(rows, plan, random);
-  see::detail::TermCodes codes(std::vector<std::uint16_t>(static_cast<std::size_t>(rows.rows()),
-                                                          static_cast<std::uint16_t>(plan.terms)));
+  see::detail::TermModel model = see::detail::first_model(grid.rows, plan, random);
+  see::detail::TermCodes codes(
+      std::vector<std::uint16_t>(1500, static_cast<std::uint16_t>(plan.terms)));
   const auto run = see::serial();
-  see::detail::encode_rows(rows, 0, 1500, model, {2, 8, 1}, codes, run);
-  double before = see::detail::squared_error(rows, model, codes, run);
+  see::detail::encode_rows(grid.rows, 0, 1500, model, {2, 8, 1}, codes, run);
+  double before = see::detail::squared_error(grid, model, codes, run);
   const auto falls = [&](auto&& step) {
     step();
-    const double after = see::detail::squared_error(rows, model, codes, run);
+    const double after = see::detail::squared_error(grid, model, codes, run);
     CHECK(after <= before * (1 + 1e-5));
     before = after;
   };
   const double first = before;
   for (int round = 0; round < 3; ++round) {
-    falls([&] { see::detail::refit_units(rows, codes, see::detail::Slot::first, model, run); });
-    falls([&] { see::detail::refit_units(rows, codes, see::detail::Slot::second, model, run); });
-    falls([&] { see::detail::refit_gains(rows, codes, model, run); });
-    falls([&] { see::detail::refit_scales(rows, codes, model, run); });
+    falls([&] { see::detail::refit_units(grid, codes, see::detail::Slot::first, model, run); });
+    falls([&] { see::detail::refit_units(grid, codes, see::detail::Slot::second, model, run); });
+    falls([&] { see::detail::refit_gains(grid, codes, model, run); });
+    falls([&] { see::detail::refit_scales(grid, codes, model, run); });
     falls([&] { see::detail::sort_scales(model, codes); });
-    falls([&] { see::detail::encode_rows(rows, 0, 1500, model, {0, 8, 1}, codes, run); });
+    falls([&] { see::detail::encode_rows(grid.rows, 0, 1500, model, {0, 8, 1}, codes, run); });
   }
   CHECK(before < 0.9 * first);
+}
+
+TEST_CASE("a weight counts a row as often", "[induce]") {
+  const RowMatrix<float> once = random_table(300, 6);  // of which a hundred count three times
+  RowMatrix<float> all(500, 6);
+  all << once, once.topRows(100), once.topRows(100);
+  std::vector<float> weights(300, 1);
+  std::fill_n(weights.begin(), 100, 3.0F);
+  const see::Moments weighted = see::moments(once, true, see::serial(), weights);
+  const see::Moments repeated = see::moments(all, true, see::serial());
+  CHECK(weighted.mean.isApprox(repeated.mean, 1e-6));
+  CHECK(weighted.covariance.isApprox(repeated.covariance, 1e-4));
+  CHECK(weighted.energy == Approx(repeated.energy));
+
+  const auto plan = small_plan(6);
+  see::Random random(2);
+  const see::detail::TermGrid some{once, weights}, more{all};
+  see::detail::TermModel one = see::detail::first_model(once, plan, random), other = one;
+  see::detail::TermCodes codes(std::vector<std::uint16_t>(300, 3)),
+      copies(std::vector<std::uint16_t>(500, 3));
+  see::detail::encode_rows(once, 0, 300, one, {2, 8, 0}, codes, see::serial());
+  see::detail::encode_rows(all, 0, 500, one, {2, 8, 0}, copies, see::serial());
+  CHECK(see::detail::squared_error(some, one, codes, see::serial()) ==
+        Approx(see::detail::squared_error(more, one, copies, see::serial())));
+  see::detail::refit(some, codes, one, see::serial());
+  see::detail::refit(more, copies, other, see::serial());
+  CHECK(see::detail::squared_error(some, one, codes, see::serial()) ==
+        Approx(see::detail::squared_error(more, other, copies, see::serial())).epsilon(1e-3));
+}
+
+TEST_CASE("rows of more weighted energy get no fewer terms, to the same total", "[induce]") {
+  see::detail::TermGrid grid{random_table(400, 12), random_weights(400)};
+  see::InducedPlan plan = small_plan(12);
+  plan.terms = 7;
+  plan.senses = 1200;
+  const auto terms = see::detail::terms_for(grid, plan, 400);
+  const auto counts = [&](std::size_t w) {
+    return grid.weights[w] * grid.rows.row(static_cast<Index>(w)).squaredNorm();
+  };
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < 400; ++i) {
+    total += terms[i];
+    for (std::size_t j = 0; j < 400; ++j)
+      if (counts(i) > counts(j) && terms[i] < terms[j]) FAIL("a row that counts more has fewer");
+  }
+  CHECK((total <= 1200 && total > 1100));
+  CHECK(*std::ranges::max_element(terms) > *std::ranges::min_element(terms));
 }
 
 TEST_CASE("an induced code decodes to the error it reports, in half precision", "[induce]") {
@@ -335,6 +392,13 @@ TEST_CASE("inducing validates its table", "[induce]") {
   RowMatrix<float> table = random_table(10, 12);
   CHECK_THROWS_AS(see::induce(table.topRows(0), small_plan(12), quick()), see::Error);
   CHECK_THROWS_AS(see::induce(table, small_plan(10), quick()), see::Error);
+  for (const std::vector<float>& weights :
+       {std::vector<float>(9, 1.0F), std::vector<float>(10, 0.0F)}) {
+    see::InducedOptions options = quick();
+    options.weights = weights;
+    CHECK_THROWS_AS(see::induce(table, small_plan(12), options), see::Error);
+    CHECK_THROWS_AS(see::plan_induced(table, 10000, see::serial(), weights), see::Error);
+  }
   table(3, 4) = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(see::induce(table, small_plan(12), quick()), see::Error);
   CHECK_THROWS_AS(see::plan_induced(table, 10000, see::serial()), see::Error);

@@ -82,9 +82,11 @@ std::vector<std::string> CompressCommand::methods() {
 int CompressCommand::run() const {
   require_other_file(table, model);
   require_writable(model);
-  detail::require((method == "auto" || method == "trellis") ||
-                      (weights.empty() && activation.empty() && checkpoint.empty()),
-                  "--weights, --activation and --checkpoint need --method trellis or auto, not ",
+  const bool trellis = method == "auto" || method == "trellis";
+  detail::require(trellis || activation.empty(),
+                  "--activation needs --method trellis or auto, not ", method);
+  detail::require(trellis || method == "induced" || (weights.empty() && checkpoint.empty()),
+                  "--weights and --checkpoint need --method trellis, induced or auto, not ",
                   method);
   if (is_baseline(method)) return save_baseline_of(*this, read(*this));
   const Model<float> result = compressed(*this, read(*this));

@@ -256,14 +256,15 @@ class CommandLine {
     sub->add_option(
            "--weights", compress_.weights,
            "How much each row's error counts: a .npy of one number a row, or zipf for rows "
-           "in order of frequency")
+           "in order of frequency (methods trellis and induced)")
         ->option_text("FILE|zipf");
     sub->add_option("--activation", compress_.activation,
                     "Covariance of what reads the rows, a .npy of D x D: errors that it does not "
-                    "see are cheap")
+                    "see are cheap (method trellis)")
         ->option_text("FILE");
     sub->add_option("--checkpoint", compress_.checkpoint,
-                    "Keep what is done in FILE and go on from there after an interrupt")
+                    "Keep what is done in FILE and go on from there after an interrupt (methods "
+                    "trellis and induced)")
         ->option_text("FILE");
     sub->add_option("--seed", compress_.seed, "Seed of all random choices (1)")
         ->option_text("S")

@@ -3,8 +3,10 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <vector>
 
+#include "see/compress/row_weights.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -23,7 +25,7 @@ struct PrincipalBasis {
   RowMatrix<float> axes;  ///< p x d, or empty
 };
 
-/// First and second moments of the rows of a table.
+/// First and second moments of the rows of a table, each row counting its weight.
 struct Moments {
   Vector<double> mean;           ///< d
   RowMatrix<double> covariance;  ///< d x d, of the centred rows; empty where not asked for
@@ -50,14 +52,18 @@ inline std::size_t grain_for(std::size_t n, std::size_t count, std::size_t least
 
 }  // namespace detail
 
-/// Mean, energy and (where asked) covariance of the n rows of `table`, n >= 1.
-/// O(n d) without, O(n d^2) with covariance; sums in double over blocks of rows, in order.
-inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Executor& run) {
+/// Mean, energy and (where asked) covariance of the n rows of `table`, n >= 1, with `weights` (one
+/// a row, above 0; empty: all alike). O(n d) without, O(n d^2) with covariance; sums in double over
+/// blocks of rows, in order.
+inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Executor& run,
+                       std::span<const float> weights = {}) {
   const Index n = table.rows(), d = table.cols();
   detail::require(n >= 1, "moments of a table without rows, needed at least one");
   const std::size_t grain = detail::grain_for(static_cast<std::size_t>(n), 16, 256);
   const std::size_t ranges = (static_cast<std::size_t>(n) + grain - 1) / grain;
   constexpr Index block = 256;
+  double total = weights.empty() ? static_cast<double>(n) : 0.0;
+  for (const float weight : weights) total += double{weight};
 
   Moments result;
   result.mean.setZero(d);
@@ -68,9 +74,11 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
     double energy = 0;
     for (Index at = static_cast<Index>(first); at < static_cast<Index>(last); at += block) {
       const auto rows = table.middleRows(at, std::min(block, static_cast<Index>(last) - at));
-      const RowMatrix<double> values = rows.cast<double>();
+      const auto counts = detail::weights_of_rows(weights, at, rows.rows());
+      RowMatrix<double> values = rows.cast<double>();
+      energy += detail::weighted_energy(values, counts);
+      detail::weigh_rows(values, counts, 1.0);
       sum += values.colwise().sum().transpose();
-      energy += values.squaredNorm();
     }
     sums[first / grain] = std::move(sum);
     energies[first / grain] = energy;
@@ -79,8 +87,8 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
     result.mean += sums[r];
     result.energy += energies[r];
   }
-  result.mean /= static_cast<double>(n);
-  result.energy /= static_cast<double>(n);
+  result.mean /= total;
+  result.energy /= total;
   if (!covariance) return result;
 
   std::vector<RowMatrix<double>> squares(ranges);
@@ -91,6 +99,7 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
     for (Index at = static_cast<Index>(first); at < static_cast<Index>(last); at += block) {
       centred = table.middleRows(at, std::min(block, static_cast<Index>(last) - at));
       centred.rowwise() -= mean.transpose();
+      detail::weigh_rows(centred, detail::weights_of_rows(weights, at, centred.rows()), 0.5);
       product.noalias() = centred.transpose() * centred;
       sum += product.cast<double>();
     }
@@ -98,7 +107,7 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
   });
   result.covariance.setZero(d, d);
   for (const auto& square : squares) result.covariance += square;
-  result.covariance /= static_cast<double>(n);
+  result.covariance /= total;
   return result;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "see/compress/compress_options.hpp"
 #include "see/compress/fit.hpp"
 #include "see/compress/induced_model.hpp"
+#include "see/compress/row_weights.hpp"
 #include "see/compress/trellis_model.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
@@ -40,19 +42,36 @@ inline std::uint64_t byte_budget(const Table& table, const CompressOptions& opti
   return static_cast<std::uint64_t>(std::min(dense / *options.ratio, 1e18));
 }
 
+/// 64 bits that stand for all that decides an induced model.
+inline std::uint64_t induction_key(const Table& table, std::uint64_t budget,
+                                   std::span<const float> weights, const CompressOptions& options) {
+  const std::uint64_t rows = hash_rows(AnyRows(TableRows(table)), options.run);
+  const std::array<std::uint32_t, 5> numbers{
+      0x1d0cedU,  // other than a trellis, whatever the rest
+      static_cast<std::uint32_t>(budget), static_cast<std::uint32_t>(budget >> 32),
+      static_cast<std::uint32_t>(options.seed), static_cast<std::uint32_t>(options.seed >> 32)};
+  return hash_numbers(std::span<const std::uint32_t>(numbers), hash_numbers(weights, rows));
+}
+
 /// The parts of a model of at most `budget` bytes; `status` becomes how the fit ended. Method
 /// "mixed" is trellis, beside terms where these pay.
 inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t budget,
                                               const std::string& method,
-                                              const CompressOptions& options, FitStatus& status) {
+                                              const CompressOptions& options,
+                                              std::span<const float> weights, FitStatus& status) {
   if (method != "induced") {
     status = FitStatus::converged;
     return trellis_parts(table, budget, options, method == "mixed");
   }
-  const InducedPlan plan = plan_within(table, budget, options.run);
-  const InducedCode code =
-      induce(table.matrix(), plan,
-             {.seed = options.seed, .run = options.run, .progress = options.progress});
+  Checkpoint checkpoint;
+  if (!options.checkpoint.empty())
+    checkpoint = {options.checkpoint, induction_key(table, budget, weights, options)};
+  std::optional<InducedState> state = restored_induction(checkpoint);
+  if (!state) state = InducedState{.plan = plan_within(table, budget, weights, options.run)};
+  const InducedCode code = induce_from(
+      table.matrix(), std::move(*state),
+      {.seed = options.seed, .weights = weights, .run = options.run, .progress = options.progress},
+      &checkpoint);
   status = code.status;
   return to_parts(code);
 }
@@ -62,8 +81,11 @@ inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t 
 /// Compresses a table to a model, the form of which is chosen for the size; the model's notes
 /// (Model::fit) say how well it came out. Deterministic for a seed, for any executor. Throws on an
 /// empty table, an unknown method, a number that is not finite, or a size that cannot be reached;
-/// the message names the smallest that can. Where progress returns false, method induced goes on to
-/// a rough end with the status "cancelled" among the notes, and trellis throws. Memory of trellis:
+/// the message names the smallest that can. Where progress returns false, compress throws, and a
+/// checkpoint has what is done; without one, method induced goes on to a rough end with the status
+/// "cancelled" among the notes instead. A run that goes on from a checkpoint gives the bits of one
+/// that was not interrupted, and throws FileError where table, size, objective or seed are others
+/// than in the checkpoint. The caller removes the file when the model is safe. Memory of trellis:
 /// the table once (mapped or not), a sample of at most 49,152 rows twice, the model, 16 bytes a row
 /// and some MiB a thread; induced copies the table once. Time is linear in rows.
 inline Model<float> compress(const Table& table, const CompressOptions& options) {
@@ -72,32 +94,27 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
                   "method \"", options.method, "\", needed auto, induced or trellis");
   detail::require(options.direction >= 0 && options.direction <= 1, "a direction of ",
                   options.direction, ", needed 0 to 1");
-  detail::require(options.weights.empty() || std::cmp_equal(options.weights.size(), table.rows()),
-                  options.weights.size(), " weights for ", table.rows(), " rows");
-  for (const float weight : options.weights)
-    detail::require(std::isfinite(weight) && weight > 0, "a row weight of ", weight,
-                    ", needed a finite number above 0");
+  detail::validate_weights(options.weights, table.rows());
   const RowMatrix<float>& activation = options.activation;
   detail::require(
       activation.size() == 0 || (activation.rows() == table.dim() &&
                                  activation.cols() == table.dim() && activation.allFinite()),
       "an activation covariance of ", activation.rows(), " x ", activation.cols(),
       ", needed finite numbers, ", table.dim(), " x ", table.dim());
-  const bool plain = options.direction == 0 && options.weights.empty() && activation.size() == 0 &&
-                     options.checkpoint.empty();
+  const bool plain = activation.size() == 0;
   detail::require(plain || options.method != "induced",
-                  "a direction, weights, an activation or a checkpoint for method induced, needed "
-                  "method trellis or auto");
+                  "an activation covariance for method induced, needed method trellis or auto");
   detail::require(table.rows() > 0 && table.dim() > 0, "compressing a table of ", table.rows(),
                   " x ", table.dim(), ", needed at least one row and column");
   const std::uint64_t budget = detail::byte_budget(table, options);
+  const std::vector<float> weights = detail::row_weights(table.matrix(), options);
   const auto made = [&](const std::string& method) {
     const auto start = std::chrono::steady_clock::now();
     FitStatus status{};
-    Model<float> model{
-        EntangledEmbedding<float>(detail::compressed_parts(table, budget, method, options, status)),
-        table.words(),
-        {}};
+    Model<float> model{EntangledEmbedding<float>(detail::compressed_parts(
+                           table, budget, method, options, weights, status)),
+                       table.words(),
+                       {}};
     const Fidelity fidelity = see::fidelity(TableRows(table), model.embedding, options.run);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const bool terms = model.embedding.parts().lexicon.senses() > 0;
@@ -107,11 +124,14 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
                  {"relative_error", detail::fixed(fidelity.relative_error, 6)},
                  {"mean_cosine", detail::fixed(fidelity.mean_cosine, 6)},
                  {"seconds", detail::fixed(seconds.count(), 1)}};
-    return std::pair(std::move(model), fidelity.relative_error);
+    const double error = weights.empty() ? fidelity.relative_error
+                                         : detail::weighted_error(TableRows(table), model.embedding,
+                                                                  weights, options.run);
+    return std::pair(std::move(model), error);
   };
-  if (!plain) return made("trellis").first;
   if (options.method != "auto") return made(options.method).first;
-  if (budget < detail::least_trellis_bytes(table)) return made("induced").first;
+  if (plain && budget < detail::least_trellis_bytes(table)) return made("induced").first;
+  if (!plain || !options.checkpoint.empty()) return made("trellis").first;
   auto best = made("mixed");
   const auto try_too = [&](const std::string& method) {
     auto other = made(method);

@@ -21,12 +21,14 @@ namespace see {
 /// pay (the model's notes then say "mixed"), and where that leaves more than half of the energy or
 /// has no room, the better of that and induced.
 ///
-/// The trellis coder minimises
+/// All minimise
 ///
 ///     sum_w weights[w] |x_w|^(-2 direction) (x_w - y_w)' activation (x_w - y_w)
 ///
-/// by default the plain squared error, which is what induced terms minimise; anything else makes
-/// auto the trellis coder.
+/// by default the plain squared error, and auto compares methods by it. Rows that count more get
+/// more bits, or more terms where trials find that uneven numbers of them pay. Only trellis takes
+/// an activation. Auto is trellis alone where there is an activation or a checkpoint, or induced
+/// where there is no room and no activation.
 struct CompressOptions {
   std::optional<double> ratio = {};         ///< 4 * rows * dim / bytes is to be at least this
   std::optional<std::uint64_t> bytes = {};  ///< the file is to have at most so many bytes
@@ -34,7 +36,7 @@ struct CompressOptions {
   double direction = 0;                     ///< 0 to 1; 1 favours short rows as the cosine does
   std::vector<float> weights = {};          ///< one a row, above 0; empty: all alike
   RowMatrix<float> activation = {};         ///< dim x dim, symmetric; empty: the identity
-  std::filesystem::path checkpoint = {};    ///< of trellis: a file to go on from and to keep
+  std::filesystem::path checkpoint = {};    ///< a file to go on from and to keep; empty: none
   std::uint64_t seed = 1;                   ///< of induced; trellis draws no random numbers
   Executor run = threads();
   ProgressCallback progress = {};

@@ -4,11 +4,15 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "see/compress/basis.hpp"
 #include "see/compress/induce_plan.hpp"
+#include "see/compress/induce_state.hpp"
 #include "see/compress/induce_train.hpp"
+#include "see/compress/row_weights.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/random.hpp"
@@ -25,6 +29,7 @@ struct InducedOptions {
   double tolerance = 1e-3;    ///< relative fall of the error below which these end
   Index sample_rows = 20000;  ///< rows to learn the codebooks from
   int sweeps = 2;             ///< rounds of replacing single terms after the beam search
+  std::span<const float> weights = {};  ///< one a row, above 0: how much its error counts
   Executor run = threads();
   ProgressCallback progress = {};
 };
@@ -100,50 +105,65 @@ namespace detail {
 /// The steps of `induce`, in order: learn, code, polish.
 class Inducer {
  public:
-  /// `all_rows`: rows that the plan is for, of which the grid may be a sample.
-  Inducer(const TermGrid& grid, const InducedPlan& plan, Index all_rows,
-          const InducedOptions& options)
+  /// Goes on from `state`. `all_rows`: rows that its plan is for, of which the grid may be a
+  /// sample; `checkpoint`: what keeps the state, or null.
+  Inducer(const TermGrid& grid, InducedState state, Index all_rows, const InducedOptions& options,
+          Checkpoint* checkpoint = nullptr)
       : grid_(grid),
-        plan_(plan),
+        state_(std::move(state)),
         options_(options),
+        checkpoint_(checkpoint),
         random_(options.seed),
-        terms_(terms_for(grid.rows, plan, all_rows)) {}
+        terms_(terms_for(grid, state_.plan, all_rows)) {}
 
   /// Learns codebooks from a sample of the rows. Returns the sample's squared error, relative to
-  /// its energy, under the last model and codes.
+  /// its energy (both weighted), under the last model and codes.
   double learn() {
+    const auto over = [&] {
+      return state_.status != FitStatus::iteration_limit ||
+             state_.iterations >= options_.iterations;
+    };
+    if (state_.iterations > 0 && over()) return state_.error;
     TermCodes codes;
-    const RowMatrix<float> sample = draw_sample(codes);
-    const double energy = std::max(static_cast<double>(sample.squaredNorm()), 1e-30);
-    const auto n = static_cast<std::size_t>(sample.rows());
+    const TermGrid sample = draw_sample(codes);
+    const double energy = std::max(weighted_energy(sample.rows, sample.weights), 1e-30);
+    const auto n = static_cast<std::size_t>(sample.rows.rows());
     const SearchEffort effort{options_.training_beam, options_.preselect, 0};
-    model_ = first_model(sample, plan_, random_);
-    double error = std::numeric_limits<double>::infinity();
-    for (int i = 0; i < options_.iterations && !cancelled(); ++i) {
-      encode_rows(sample, 0, n, model_, effort, codes, options_.run);
-      for (int round = 0; round < 2; ++round) refit(sample, codes, model_, options_.run);
-      const double before = error;
-      error = squared_error(sample, model_, codes, options_.run) / energy;
-      sort_scales(model_, codes);
-      report("learning", 0.4 * (i + 1) / options_.iterations, error);
-      if (!(error < (1 - options_.tolerance) * before)) {
-        if (!cancelled()) status_ = FitStatus::converged;
-        break;
-      }
+    TermModel& model = state_.model;
+    if (state_.iterations == 0) model = first_model(sample.rows, state_.plan, random_);
+    while (!over()) {
+      encode_rows(sample.rows, 0, n, model, effort, codes, options_.run);
+      for (int round = 0; round < 2; ++round) refit(sample, codes, model, options_.run);
+      const double before = state_.error;
+      state_.error = squared_error(sample, model, codes, options_.run) / energy;
+      sort_scales(model, codes);
+      ++state_.iterations;
+      if (!(state_.error < (1 - options_.tolerance) * before)) state_.status = FitStatus::converged;
+      report("learning", 0.4 * state_.iterations / options_.iterations, state_.error);
     }
-    return error;
+    return state_.error;
   }
 
-  /// Codes all rows, in twenty parts between which progress is reported.
+  /// Codes all rows, in twenty parts between which progress is reported. Throws FileError where the
+  /// state was kept for other rows.
   void code() {
     const auto n = static_cast<std::size_t>(grid_.rows.rows());
-    codes_ = TermCodes(terms_);
+    TermCodes codes(terms_);
+    const TermCodes& done = state_.codes;
+    require<FileError>(state_.coded <= n && done.scale.size() == state_.coded &&
+                           done.index.size() == codes.begin[state_.coded],
+                       "a checkpoint of ", state_.coded, " rows of ", done.index.size() / 2,
+                       " terms, needed those of the table");
+    std::ranges::copy(done.index, codes.index.begin());
+    std::ranges::copy(done.scale, codes.scale.begin());
+    state_.codes = std::move(codes);
     const std::size_t part = grain_for(n, 20, 1024);
-    for (std::size_t first = 0; first < n; first += part) {
+    while (state_.coded < n) {
       const SearchEffort effort =
           cancelled() ? SearchEffort{1, options_.preselect, 0} : full_effort();
-      const std::size_t last = std::min(n, first + part);
-      encode_rows(grid_.rows, first, last, model_, effort, codes_, options_.run);
+      const std::size_t last = std::min(n, state_.coded + part);
+      encode_rows(grid_.rows, state_.coded, last, state_.model, effort, state_.codes, options_.run);
+      state_.coded = last;
       report("coding", 0.4 + 0.5 * static_cast<double>(last) / static_cast<double>(n),
              std::numeric_limits<double>::quiet_NaN());
     }
@@ -151,58 +171,70 @@ class Inducer {
 
   /// Refits the model to all rows, improves their codes under it, and rounds it.
   void polish() {
+    TermModel& model = state_.model;
+    TermCodes& codes = state_.codes;
     if (!cancelled()) {
-      refit(grid_.rows, codes_, model_, options_.run);
-      sort_scales(model_, codes_);
+      refit(grid_, codes, model, options_.run);
+      sort_scales(model, codes);
       const SearchEffort effort{0, options_.preselect, 1};
-      encode_rows(grid_.rows, 0, codes_.scale.size(), model_, effort, codes_, options_.run);
-      refit(grid_.rows, codes_, model_, options_.run);
+      encode_rows(grid_.rows, 0, codes.scale.size(), model, effort, codes, options_.run);
+      refit(grid_, codes, model, options_.run);
     }
-    round_model(grid_.rows, codes_, model_, options_.run);
-    sort_scales(model_, codes_);
+    round_model(grid_, codes, model, options_.run);
+    sort_scales(model, codes);
   }
 
   /// What was learned, without mean, axes and error; the inducer is spent.
   InducedCode take() {
     InducedCode result;
-    result.plan = plan_;
-    result.codebook_a = std::move(model_.u);
-    result.codebook_b = std::move(model_.v);
-    result.gains = model_.gains * grid_.unit;
+    result.plan = state_.plan;
+    result.codebook_a = std::move(state_.model.u);
+    result.codebook_b = std::move(state_.model.v);
+    result.gains = state_.model.gains * grid_.unit;
     result.gains.conservativeResize(*std::max_element(terms_.begin(), terms_.end()));
-    result.index = std::move(codes_.index);
-    result.begin = std::move(codes_.begin);
-    if (plan_.scale_bits > 0) {
-      result.scale_table = std::move(model_.scales);
-      result.scale_index = std::move(codes_.scale);
+    result.index = std::move(state_.codes.index);
+    result.begin = std::move(state_.codes.begin);
+    if (state_.plan.scale_bits > 0) {
+      result.scale_table = std::move(state_.model.scales);
+      result.scale_index = std::move(state_.codes.scale);
     }
-    result.status = status_;
+    result.status = state_.status;
     return result;
   }
 
-  bool cancelled() const noexcept { return status_ == FitStatus::cancelled; }
+ private:
+  bool cancelled() const noexcept { return state_.status == FitStatus::cancelled; }
 
+  /// Keeps the state and tells the caller of it. Where that one wants no more, throws if the state
+  /// is kept, and is `cancelled` from here on if not.
   void report(std::string_view stage, double fraction, double error) {
+    if (checkpoint_) keep(*checkpoint_, state_, false);
     if (cancelled() || !options_.progress) return;
-    if (!options_.progress({stage, fraction, error})) status_ = FitStatus::cancelled;
+    if (options_.progress({stage, fraction, error})) return;
+    if (checkpoint_ && checkpoint_->keeps()) {
+      keep(*checkpoint_, state_, true);
+      fail<Error>("compressing was cancelled");
+    }
+    state_.status = FitStatus::cancelled;
   }
 
- private:
   SearchEffort full_effort() const { return {options_.beam, options_.preselect, options_.sweeps}; }
 
   /// The rows to learn from; `codes` gets room for theirs.
-  RowMatrix<float> draw_sample(TermCodes& codes) {
+  TermGrid draw_sample(TermCodes& codes) {
     const auto n = static_cast<std::size_t>(grid_.rows.rows());
     const auto wanted = static_cast<std::size_t>(std::max<Index>(1, options_.sample_rows));
     if (n <= wanted) {
       codes = TermCodes(terms_);
-      return grid_.rows;
+      return grid_;
     }
     std::vector<std::uint16_t> terms;
     const auto chosen = sample_without_replacement(n, wanted, random_);
-    RowMatrix<float> sample(static_cast<Index>(wanted), grid_.rows.cols());
+    TermGrid sample;
+    sample.rows.resize(static_cast<Index>(wanted), grid_.rows.cols());
     for (std::size_t i = 0; i < wanted; ++i) {
-      sample.row(static_cast<Index>(i)) = grid_.rows.row(static_cast<Index>(chosen[i]));
+      sample.rows.row(static_cast<Index>(i)) = grid_.rows.row(static_cast<Index>(chosen[i]));
+      if (!grid_.weights.empty()) sample.weights.push_back(grid_.weights[chosen[i]]);
       terms.push_back(terms_[chosen[i]]);
     }
     codes = TermCodes(terms);
@@ -210,13 +242,11 @@ class Inducer {
   }
 
   const TermGrid& grid_;
-  const InducedPlan& plan_;
+  InducedState state_;
   const InducedOptions& options_;
+  Checkpoint* checkpoint_;
   Random random_;
   std::vector<std::uint16_t> terms_;
-  TermModel model_;
-  TermCodes codes_;
-  FitStatus status_ = FitStatus::iteration_limit;
 };
 
 /// Throws unless a table has rows, the plan's columns and finite numbers.
@@ -230,27 +260,21 @@ inline void validate_induced_input(ConstRowMatrixRef<float> table, Index dim) {
           table.cwiseAbs().maxCoeff(), ", needed at most 1e15 in magnitude");
 }
 
-}  // namespace detail
-
-/// Learns codebooks, codes and frame of the given form for `table` (n x d). The codebooks are
-/// learned from a sample by turns of coding it and least-squares refits; then all rows are coded
-/// with a beam search, the model is refitted to them, and single terms are improved (Babenko and
-/// Lempitsky, "Additive quantization", CVPR 2014, with Kronecker products for codewords).
-/// Deterministic for a seed, whatever the executor. Where progress returns
-/// false, the remaining rows are coded greedily and the status is `cancelled`.
-///
-/// Cost: about (iterations * sample + 2 n) * beam * terms * (K1 + preselect * K2) * q2
-/// multiply-adds and n (q1 q2 + terms) numbers of memory. Throws on an invalid plan or table.
-inline InducedCode induce(ConstRowMatrixRef<float> table, const InducedPlan& plan,
-                          const InducedOptions& options = {}) {
+/// The same as `induce`, from a state on that `checkpoint` keeps: where progress returns false
+/// then, the state is kept and Error thrown. Throws FileError where the state is one of another
+/// table.
+inline InducedCode induce_from(ConstRowMatrixRef<float> table, InducedState state,
+                               const InducedOptions& options, Checkpoint* checkpoint) {
+  const InducedPlan plan = state.plan;
   validate(plan);
-  detail::validate_induced_input(table, plan.dim);
-  PrincipalBasis basis =
-      fit_basis(moments(table, plan.basis, options.run), plan.mean, plan.basis, plan.width);
+  validate_induced_input(table, plan.dim);
+  validate_weights(options.weights, table.rows());
+  PrincipalBasis basis = fit_basis(moments(table, plan.basis, options.run, options.weights),
+                                   plan.mean, plan.basis, plan.width);
   InducedCode code;
   {
-    const detail::TermGrid grid = detail::make_grid(table, basis, plan, options.run);
-    detail::Inducer inducer(grid, plan, table.rows(), options);
+    const TermGrid grid = make_grid(table, basis, plan, options.weights, options.run);
+    Inducer inducer(grid, std::move(state), table.rows(), options, checkpoint);
     inducer.learn();
     inducer.code();
     inducer.polish();
@@ -260,6 +284,24 @@ inline InducedCode induce(ConstRowMatrixRef<float> table, const InducedPlan& pla
   code.axes = std::move(basis.axes);
   code.relative_error = relative_error(table, code, options.run);
   return code;
+}
+
+}  // namespace detail
+
+/// Learns codebooks, codes and frame of the given form for `table` (n x d), so that
+/// sum_w weights[w] |x_w - y_w|^2 is small. The codebooks are learned from a sample by turns of
+/// coding it and least-squares refits; then all rows are coded with a beam search, the model is
+/// refitted to them, and single terms are improved (Babenko and Lempitsky, "Additive quantization",
+/// CVPR 2014, with Kronecker products for codewords). Deterministic for a seed, whatever the
+/// executor. Where progress returns false, the remaining rows are coded greedily and the status is
+/// `cancelled`.
+///
+/// Cost: about (iterations * sample + 2 n) * beam * terms * (K1 + preselect * K2) * q2
+/// multiply-adds and n (q1 q2 + terms) numbers of memory. Throws on an invalid plan or table, and
+/// where weights are not one a row, finite and above 0.
+inline InducedCode induce(ConstRowMatrixRef<float> table, const InducedPlan& plan,
+                          const InducedOptions& options = {}) {
+  return detail::induce_from(table, {.plan = plan}, options, nullptr);
 }
 
 }  // namespace see

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "see/compress/basis.hpp"
 #include "see/compress/induce.hpp"
 #include "see/compress/induce_plan.hpp"
+#include "see/compress/row_weights.hpp"
 #include "see/model/shape.hpp"
 
 namespace see {
@@ -24,18 +26,27 @@ namespace detail {
 /// Searches for the plan of least error within a byte budget by short fits to a sample.
 class PlanSearch {
  public:
-  PlanSearch(ConstRowMatrixRef<float> table, std::size_t budget, const Executor& run)
-      : table_(table), rows_(table.rows()), dim_(table.cols()), budget_(budget), run_(run) {
+  PlanSearch(ConstRowMatrixRef<float> table, std::size_t budget, std::span<const float> weights,
+             const Executor& run)
+      : table_(table),
+        rows_(table.rows()),
+        dim_(table.cols()),
+        budget_(budget),
+        weights_(weights),
+        run_(run) {
     const bool axes = dim_ >= 2 && axes_bytes(dim_) <= budget_ / 2;
-    moments_ = moments(table, axes, run);
+    moments_ = moments(table, axes, run, weights);
     draw_sample();
     const bool storable = moments_.mean.cwiseAbs().maxCoeff() < largest_half;
     const double share = moments_.mean.squaredNorm() / std::max(moments_.energy, 1e-300);
     frames_.push_back({storable && share > 22 / static_cast<double>(rows_), false, dim_});
     if (!axes) return;
-    const Index useful = useful_width();
-    frames_.push_back({storable, true, useful});
-    if (useful < dim_) frames_.push_back({storable, true, dim_});
+    std::vector<Index> widths{useful_width(moments_), dim_};
+    if (!weights.empty()) widths.push_back(useful_width(moments(table, true, run)));
+    for (const Index width : widths)
+      if (std::ranges::none_of(frames_,
+                               [&](const Frame& f) { return f.basis && f.width == width; }))
+        frames_.push_back({storable, true, width});
   }
 
   /// The best plan found: in each frame a climb over the number of unit bits, up and down from a
@@ -70,20 +81,25 @@ class PlanSearch {
 
   std::size_t axes_bytes(Index width) const { return 2 * static_cast<std::size_t>(width * dim_); }
 
-  /// Rows that trials see.
+  /// Rows that trials see, some of them the first; weights often go with the order of rows.
   void draw_sample() {
     Random random(1);
     const auto n = static_cast<std::size_t>(rows_);
-    const auto chosen = sample_without_replacement(n, std::min<std::size_t>(n, 4000), random);
+    auto chosen = sample_without_replacement(n, std::min<std::size_t>(n, 4000), random);
+    if (!weights_.empty())
+      for (std::size_t i = chosen.size(); i > 1; --i)
+        std::swap(chosen[i - 1], chosen[random.below(i)]);
     sample_.resize(static_cast<Index>(chosen.size()), dim_);
     for (std::size_t i = 0; i < chosen.size(); ++i)
       sample_.row(static_cast<Index>(i)) = table_.row(static_cast<Index>(chosen[i]));
+    if (!weights_.empty())
+      for (const std::size_t w : chosen) sample_weights_.push_back(weights_[w]);
   }
 
   /// Principal axes above the water level of the Gaussian reference at the rate that is left beside
   /// them: only they would get bits (Cover and Thomas, Elements of Information Theory, 10.3.3).
-  Index useful_width() const {
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments_.covariance,
+  Index useful_width(const Moments& moments) const {
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance,
                                                                 Eigen::EigenvaluesOnly);
     const Eigen::VectorXd variances = solver.eigenvalues().reverse().cwiseMax(0.0);
     double logarithms = 0;
@@ -156,24 +172,43 @@ class PlanSearch {
     return error;
   }
 
-  /// Deals the terms of the best plan out by the energy of the rows where that pays: an equal deal
-  /// leaves an error in proportion to the mean energy, this one to the geometric mean, with fewer
-  /// terms for the bits that say how many a row has. Most terms of a row: the least 2^b - 1 of at
-  /// least one and a half times as many.
-  void deal_by_energy() {
+  /// The best plan with as many bytes, its terms dealt out by the weighted energy of the rows; none
+  /// where that cannot be. Most terms of a row: the least 2^b - 1 of at least one and a half times
+  /// as many.
+  std::optional<InducedPlan> dealt(int scale_bits) const {
     InducedPlan plan = best_;
     plan.terms = 1;
     while (2 * plan.terms < 3 * best_.terms) plan.terms = 2 * plan.terms + 1;
     plan.senses = rows_;
-    plan.scale_bits = 3;
+    plan.scale_bits = scale_bits;
     const std::size_t least = payload_bytes(plan, rows_);
-    if (least > budget_ || term_bits(plan) == 0) return;
-    const double fewer = static_cast<double>(rank_bits(plan)) / term_bits(plan);
-    if (energy_spread() * std::exp(term_decay(plan) * fewer) >= 1) return;
+    if (least > budget_ || term_bits(plan) == 0) return {};
     plan.senses += static_cast<Index>(8 * (budget_ - least)) / term_bits(plan);
     plan.senses = std::min(plan.senses, rows_ * plan.terms);
     while (payload_bytes(plan, rows_) > budget_) --plan.senses;
-    best_ = plan;
+    return plan;
+  }
+
+  /// Deals the terms of the best plan out where that pays: an equal deal leaves an error in
+  /// proportion to the mean energy, this one to the geometric mean, with fewer terms for the bits
+  /// that say how many a row has. Where rows have weights, trials decide.
+  void deal_by_energy() {
+    if (weights_.empty()) {
+      const auto plan = dealt(3);
+      if (!plan) return;
+      const double fewer = static_cast<double>(rank_bits(*plan)) / term_bits(*plan);
+      if (energy_spread() * std::exp(term_decay(*plan) * fewer) < 1) best_ = *plan;
+      return;
+    }
+    std::optional<InducedPlan> better;
+    for (const int scale_bits : {0, 3}) {
+      const auto plan = dealt(scale_bits);
+      const double error = plan ? trial(*plan) : std::numeric_limits<double>::infinity();
+      if (error >= least_) continue;
+      better = plan;
+      least_ = error;
+    }
+    if (better) best_ = *better;
   }
 
   /// Geometric over arithmetic mean of the centred energies of the sample's rows.
@@ -194,28 +229,29 @@ class PlanSearch {
   /// plus the energy outside of the frame.
   double trial(const InducedPlan& plan) const {
     if (payload_bytes(plan, rows_) > budget_) return std::numeric_limits<double>::infinity();
-    const Index m = std::min(sample_.rows(), std::max<Index>(300, 40000 / plan.terms));
+    const Index terms = plan.senses > 0 ? plan.senses / rows_ : plan.terms;
+    const Index m = std::min(sample_.rows(), std::max<Index>(300, 40000 / terms));
     const auto rows = sample_.topRows(m);
+    const auto weights = weights_of_rows(sample_weights_, 0, m);
     const PrincipalBasis& basis = frame_of(plan);
-    const TermGrid grid = make_grid(rows, basis, plan, run_);
+    const TermGrid grid = make_grid(rows, basis, plan, weights, run_);
     InducedOptions options;
     options.training_beam = 2;
     options.iterations = 4;
     options.run = run_;
-    const double coded = Inducer(grid, plan, rows_, options).learn();
+    const double coded = Inducer(grid, {.plan = plan}, rows_, options).learn();
 
-    const double centred =
-        basis.mean.size() > 0
-            ? static_cast<double>((rows.rowwise() - basis.mean.transpose()).squaredNorm())
-            : static_cast<double>(rows.squaredNorm());
+    const double centred = basis.mean.size() > 0
+                               ? weighted_energy(rows.rowwise() - basis.mean.transpose(), weights)
+                               : weighted_energy(rows, weights);
     const double inside =
-        static_cast<double>(grid.rows.squaredNorm()) * static_cast<double>(grid.unit * grid.unit);
+        weighted_energy(grid.rows, weights) * static_cast<double>(grid.unit * grid.unit);
     const double parameters = static_cast<double>(plan.units1 * plan.q1 + plan.units2 * plan.q2);
     const double width = static_cast<double>(plan.width);
     const double all = 1 - parameters / (static_cast<double>(rows_) * width);
     const double seen = 1 - parameters / (static_cast<double>(m) * width);
     const double hidden = all > 0 && seen > 0.1 ? all / seen : 1.0;
-    const double energy = std::max(static_cast<double>(rows.squaredNorm()), 1e-30);
+    const double energy = std::max(weighted_energy(rows, weights), 1e-30);
     return (coded * hidden * inside + std::max(0.0, centred - inside)) / energy;
   }
 
@@ -231,9 +267,11 @@ class PlanSearch {
   ConstRowMatrixRef<float> table_;
   Index rows_, dim_;
   std::size_t budget_;
+  std::span<const float> weights_;
   const Executor& run_;
   Moments moments_;
   RowMatrix<float> sample_;
+  std::vector<float> sample_weights_;
   std::vector<Frame> frames_;
   InducedPlan best_;
   double least_ = 0;
@@ -248,14 +286,17 @@ class PlanSearch {
 /// codebooks, how many terms, and how many bits for row scales. The mean stays where it holds more
 /// of the energy than its 16 d bits would save elsewhere, 2 ln 2 * 16 / n by the slope of the
 /// rate-distortion curve; the rest is decided by some twenty short fits to at most 4000 rows.
-/// Deterministic. Throws where no plan fits; the message gives the fewest bytes needed.
+/// Errors and energies count `weights` (one a row, above 0; empty: all alike). Deterministic.
+/// Throws where no plan fits; the message gives the fewest bytes needed.
 inline InducedPlan plan_induced(ConstRowMatrixRef<float> table, std::size_t payload_budget,
-                                const Executor& run = threads()) {
+                                const Executor& run = threads(),
+                                std::span<const float> weights = {}) {
   detail::validate_induced_input(table, table.cols());
+  detail::validate_weights(weights, table.rows());
   const std::size_t least = smallest_induced_payload(table.rows(), table.cols());
   detail::require(payload_budget >= least, "an induced code of ", table.rows(), " x ", table.cols(),
                   " numbers in ", payload_budget, " bytes, needed at least ", least);
-  return detail::PlanSearch(table, payload_budget, run).best();
+  return detail::PlanSearch(table, payload_budget, weights, run).best();
 }
 
 }  // namespace see

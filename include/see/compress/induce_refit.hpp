@@ -8,10 +8,21 @@
 #include <vector>
 
 #include "see/compress/basis.hpp"
+#include "see/compress/row_weights.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 
 namespace see::detail {
+
+/// The rows of a table in its basis, as q1 x q2 grids padded with zeros and divided by `unit`, the
+/// root mean square norm of a row (1 where that is 0).
+struct TermGrid {
+  RowMatrix<float> rows;            ///< n x q1 q2
+  std::vector<float> weights = {};  ///< n: how much the error of each row counts; or empty, 1
+  float unit = 1;
+
+  float weight(std::size_t w) const { return static_cast<float>(weight_of(weights, w)); }
+};
 
 /// Codebooks (K x q1, K x q2), a gain for each term and the table of row scales ({1} for none).
 struct TermModel {
@@ -74,17 +85,18 @@ Sum reduce_ranges(const Executor& run, std::size_t n, const Sum& zero, const Bod
   return total;
 }
 
-/// sum_w |x_w - s_w code_w|^2 over the rows of `grid` (n x q1 q2). O(n terms q1 q2).
-inline double squared_error(ConstRowMatrixRef<float> grid, const TermModel& model,
-                            const TermCodes& codes, const Executor& run) {
-  const auto n = static_cast<std::size_t>(grid.rows());
+/// sum_w weight_w |x_w - s_w code_w|^2 over the rows of `grid`. O(n terms q1 q2).
+inline double squared_error(const TermGrid& grid, const TermModel& model, const TermCodes& codes,
+                            const Executor& run) {
+  const auto n = static_cast<std::size_t>(grid.rows.rows());
   return reduce_ranges(run, n, 0.0, [&](double& sum, std::size_t first, std::size_t last) {
     RowMatrix<float> code;
     for (std::size_t w = first; w < last; ++w) {
       sum_terms(model, codes.row(w), code);
       const Eigen::Map<const Eigen::RowVectorXf> flat(code.data(), code.size());
       const float scale = model.scales[codes.scale[w]];
-      sum += static_cast<double>((grid.row(static_cast<Index>(w)) - scale * flat).squaredNorm());
+      sum += static_cast<double>(
+          grid.weight(w) * (grid.rows.row(static_cast<Index>(w)) - scale * flat).squaredNorm());
     }
   });
 }
@@ -106,14 +118,14 @@ inline void solve_near(Eigen::MatrixXd& normal, Eigen::MatrixXd& right, RowMatri
 enum class Slot { first, second };
 
 /// Least-squares units of one slot, all else fixed. The error separates over the slot's coordinates
-/// i, and they share one K x K system: with rows X_w and S_w = s_w,
+/// i, and they share one K x K system: with rows X_w of weights c_w,
 ///
-///     sum_w S_w^2 sum_{k,l} [a_wk = a][a_wl = a'] g_k g_l <V[b_wk], V[b_wl]>   (normal matrix)
-///     sum_w S_w sum_k [a_wk = a] g_k X_w V[b_wk]                               (K x q1 right side)
+///     sum_w c_w s_w^2 sum_{k,l} [a_wk = a][a_wl = a'] g_k g_l <V[b_wk], V[b_wl]>  (normal matrix)
+///     sum_w c_w s_w sum_k [a_wk = a] g_k X_w V[b_wk]                           (K x q1 right side)
 ///
 /// and transposed for slot 2. O(n (terms^2 + terms q1 q2) + K^3); 9 K x K matrices of double.
-inline void refit_units(ConstRowMatrixRef<float> grid, const TermCodes& codes, Slot slot,
-                        TermModel& model, const Executor& run) {
+inline void refit_units(const TermGrid& grid, const TermCodes& codes, Slot slot, TermModel& model,
+                        const Executor& run) {
   RowMatrix<float>& units = slot == Slot::first ? model.u : model.v;
   const RowMatrix<float>& others = slot == Slot::first ? model.v : model.u;
   const Index q1 = model.u.cols(), q2 = model.v.cols(), size = units.rows(), q = units.cols();
@@ -127,12 +139,12 @@ inline void refit_units(ConstRowMatrixRef<float> grid, const TermCodes& codes, S
         Eigen::VectorXf product(q);
         for (std::size_t w = first; w < last; ++w) {
           const auto row = codes.row(w);
-          const ConstRowMatrixMap<float> x(grid.row(static_cast<Index>(w)).data(), q1, q2);
+          const ConstRowMatrixMap<float> x(grid.rows.row(static_cast<Index>(w)).data(), q1, q2);
           const float scale = model.scales[codes.scale[w]];
           for (Index k = 0; k < terms_of(row); ++k) {
             const auto at = static_cast<std::size_t>(2 * k);
             const Index unit = row[at + mine], other = row[at + 1 - mine];
-            const float factor = scale * model.gains(k);
+            const float factor = grid.weight(w) * scale * model.gains(k);
             if (slot == Slot::first)
               product.noalias() = x * others.row(other).transpose();
             else
@@ -154,7 +166,7 @@ inline void refit_units(ConstRowMatrixRef<float> grid, const TermCodes& codes, S
 }
 
 /// Least-squares gains, all else fixed: a terms x terms system. O(n terms (terms + q1 q2)).
-inline void refit_gains(ConstRowMatrixRef<float> grid, const TermCodes& codes, TermModel& model,
+inline void refit_gains(const TermGrid& grid, const TermCodes& codes, TermModel& model,
                         const Executor& run) {
   const Index q1 = model.u.cols(), q2 = model.v.cols(), terms = model.gains.size();
   const RowMatrix<float> gram_u = model.u * model.u.transpose();
@@ -165,15 +177,16 @@ inline void refit_gains(ConstRowMatrixRef<float> grid, const TermCodes& codes, T
       [&](Eigen::MatrixXd& sum, std::size_t first, std::size_t last) {
         for (std::size_t w = first; w < last; ++w) {
           const auto row = codes.row(w);
-          const ConstRowMatrixMap<float> x(grid.row(static_cast<Index>(w)).data(), q1, q2);
+          const ConstRowMatrixMap<float> x(grid.rows.row(static_cast<Index>(w)).data(), q1, q2);
           const float scale = model.scales[codes.scale[w]];
+          const float weighed = grid.weight(w) * scale;
           for (Index k = 0; k < terms_of(row); ++k) {
             const auto at = static_cast<std::size_t>(2 * k);
             const auto u = model.u.row(row[at]), v = model.v.row(row[at + 1]);
-            sum(k, terms) += static_cast<double>(scale * u.dot(v * x.transpose()));
+            sum(k, terms) += static_cast<double>(weighed * u.dot(v * x.transpose()));
             for (Index l = 0; l < terms_of(row); ++l) {
               const auto to = static_cast<std::size_t>(2 * l);
-              sum(k, l) += static_cast<double>(scale * scale * gram_u(row[at], row[to]) *
+              sum(k, l) += static_cast<double>(weighed * scale * gram_u(row[at], row[to]) *
                                                gram_v(row[at + 1], row[to + 1]));
             }
           }
@@ -185,9 +198,9 @@ inline void refit_gains(ConstRowMatrixRef<float> grid, const TermCodes& codes, T
   model.gains = gains;
 }
 
-/// Least-squares scale table, all else fixed: entry j is the sum of <x_w, code_w> over the sum of
-/// |code_w|^2, both over the rows of scale j. O(n terms q1 q2).
-inline void refit_scales(ConstRowMatrixRef<float> grid, const TermCodes& codes, TermModel& model,
+/// Least-squares scale table, all else fixed: entry j is the weighted sum of <x_w, code_w> over
+/// that of |code_w|^2, both over the rows of scale j. O(n terms q1 q2).
+inline void refit_scales(const TermGrid& grid, const TermCodes& codes, TermModel& model,
                          const Executor& run) {
   if (model.scales.size() < 2) return;
   const auto count = static_cast<Index>(model.scales.size());
@@ -200,8 +213,9 @@ inline void refit_scales(ConstRowMatrixRef<float> grid, const TermCodes& codes, 
                         sum_terms(model, codes.row(w), code);
                         const Eigen::Map<const Eigen::RowVectorXf> flat(code.data(), code.size());
                         const Index j = codes.scale[w];
-                        sum(0, j) += static_cast<double>(grid.row(static_cast<Index>(w)).dot(flat));
-                        sum(1, j) += static_cast<double>(flat.squaredNorm());
+                        const auto x = grid.rows.row(static_cast<Index>(w));
+                        sum(0, j) += static_cast<double>(grid.weight(w) * x.dot(flat));
+                        sum(1, j) += static_cast<double>(grid.weight(w) * flat.squaredNorm());
                       }
                     });
   for (Index j = 0; j < count; ++j)

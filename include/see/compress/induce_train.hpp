@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include "see/compress/basis.hpp"
@@ -15,19 +17,14 @@
 
 namespace see::detail {
 
-/// The rows of a table in its basis, as q1 x q2 grids padded with zeros and divided by `unit`, the
-/// root mean square norm of a row (1 where that is 0).
-struct TermGrid {
-  RowMatrix<float> rows;  ///< n x q1 q2
-  float unit = 1;
-};
-
-/// O(n p d) with axes, O(n d) without.
+/// The grid of a table's rows and their weights. O(n p d) with axes, O(n d) without.
 inline TermGrid make_grid(ConstRowMatrixRef<float> table, const PrincipalBasis& basis,
-                          const InducedPlan& plan, const Executor& run) {
+                          const InducedPlan& plan, std::span<const float> weights,
+                          const Executor& run) {
   const auto n = static_cast<std::size_t>(table.rows());
   TermGrid grid;
   grid.rows.setZero(table.rows(), plan.q1 * plan.q2);
+  grid.weights.assign(weights.begin(), weights.end());
   const double energy =
       reduce_ranges(run, n, 0.0, [&](double& sum, std::size_t first, std::size_t last) {
         for (std::size_t at = first; at < last; at += 1024) {
@@ -43,10 +40,10 @@ inline TermGrid make_grid(ConstRowMatrixRef<float> table, const PrincipalBasis& 
   return grid;
 }
 
-/// Terms for rows of the given energies, `total` in all (or less by at most the number of rows):
-/// with each term lowering what is left of a row by the factor exp(-decay), the squared error of
-/// all rows is least where T_w = a + ln(e_w) / decay, cut to 1 to `most` (reverse water-filling,
-/// with terms for bits). The level a is found by bisection. O(60 n).
+/// Terms for rows of the given (weighted) energies, `total` in all (or less by at most the number
+/// of rows): with each term lowering what is left of a row by the factor exp(-decay), the squared
+/// error of all rows is least where T_w = a + ln(e_w) / decay, cut to 1 to `most` (reverse
+/// water-filling, with terms for bits). The level a is found by bisection. O(60 n).
 inline std::vector<std::uint16_t> allocate_terms(const std::vector<double>& energies, double total,
                                                  Index most, double decay) {
   const auto terms = [&](double energy, double level) {
@@ -68,15 +65,16 @@ inline std::vector<std::uint16_t> allocate_terms(const std::vector<double>& ener
 }
 
 /// Terms of each row of a grid under a plan for `all_rows` rows, of which the grid may be a sample.
-inline std::vector<std::uint16_t> terms_for(const RowMatrix<float>& rows, const InducedPlan& plan,
+inline std::vector<std::uint16_t> terms_for(const TermGrid& grid, const InducedPlan& plan,
                                             Index all_rows) {
-  const auto n = static_cast<std::size_t>(rows.rows());
+  const auto n = static_cast<std::size_t>(grid.rows.rows());
   if (plan.senses == 0)
     return std::vector<std::uint16_t>(n, static_cast<std::uint16_t>(plan.terms));
   std::vector<double> energies(n);
   for (std::size_t w = 0; w < n; ++w)
-    energies[w] = static_cast<double>(rows.row(static_cast<Index>(w)).squaredNorm());
-  const double share = static_cast<double>(rows.rows()) / static_cast<double>(all_rows);
+    energies[w] =
+        static_cast<double>(grid.weight(w) * grid.rows.row(static_cast<Index>(w)).squaredNorm());
+  const double share = static_cast<double>(n) / static_cast<double>(all_rows);
   return allocate_terms(energies, static_cast<double>(plan.senses) * share, plan.terms,
                         term_decay(plan));
 }
@@ -184,12 +182,12 @@ inline void encode_rows(const RowMatrix<float>& rows, std::size_t first, std::si
 
 /// One round of least-squares refits of everything but the codes. Never raises squared_error, up to
 /// rounding.
-inline void refit(const RowMatrix<float>& rows, const TermCodes& codes, TermModel& model,
+inline void refit(const TermGrid& grid, const TermCodes& codes, TermModel& model,
                   const Executor& run) {
-  refit_units(rows, codes, Slot::first, model, run);
-  refit_units(rows, codes, Slot::second, model, run);
-  refit_gains(rows, codes, model, run);
-  refit_scales(rows, codes, model, run);
+  refit_units(grid, codes, Slot::first, model, run);
+  refit_units(grid, codes, Slot::second, model, run);
+  refit_gains(grid, codes, model, run);
+  refit_scales(grid, codes, model, run);
 }
 
 /// Puts the scales in ascending order, which searches need; codes that were there are renumbered.
@@ -206,14 +204,14 @@ inline void sort_scales(TermModel& model, TermCodes& codes) {
 }
 
 /// Rounds the model to what a file keeps, refitting what is not rounded yet in between.
-inline void round_model(const RowMatrix<float>& rows, const TermCodes& codes, TermModel& model,
+inline void round_model(const TermGrid& grid, const TermCodes& codes, TermModel& model,
                         const Executor& run) {
   round_to_half(model.u);
-  refit_units(rows, codes, Slot::second, model, run);
+  refit_units(grid, codes, Slot::second, model, run);
   round_to_half(model.v);
-  refit_scales(rows, codes, model, run);
+  refit_scales(grid, codes, model, run);
   for (float& scale : model.scales) scale = round_to_half(scale);
-  refit_gains(rows, codes, model, run);
+  refit_gains(grid, codes, model, run);
 }
 
 }  // namespace see::detail

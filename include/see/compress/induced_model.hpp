@@ -95,7 +95,8 @@ inline std::uint64_t planned_bytes(const InducedPlan& plan, const Table& table) 
 
 /// The plan for a model file of at most `budget` bytes. Throws where there is none, naming the
 /// smallest size.
-inline InducedPlan plan_within(const Table& table, std::uint64_t budget, const Executor& run) {
+inline InducedPlan plan_within(const Table& table, std::uint64_t budget,
+                               std::span<const float> weights, const Executor& run) {
   const InducedPlan smallest = smallest_induced_plan(table.dim());
   const std::uint64_t least = planned_bytes(smallest, table);
   require(budget >= least, "a model of ", table.rows(), " x ", table.dim(), " in ", budget,
@@ -108,7 +109,7 @@ inline InducedPlan plan_within(const Table& table, std::uint64_t budget, const E
   full.scale_bits = 8;
   const std::uint64_t header = planned_bytes(full, table) - payload_bytes(full, table.rows()) + 64;
   if (budget < header + payload_bytes(smallest, table.rows())) return smallest;
-  const InducedPlan plan = plan_induced(table.matrix(), budget - header, run);
+  const InducedPlan plan = plan_induced(table.matrix(), budget - header, run, weights);
   require(planned_bytes(plan, table) <= budget, "a plan of ", planned_bytes(plan, table),
           " bytes for a budget of ", budget);
   return plan;

@@ -12,10 +12,10 @@
 #include "see/compress/induce.hpp"
 #include "see/compress/induce_plan.hpp"
 #include "see/compress/induced_model.hpp"
+#include "see/compress/row_weights.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
-#include "see/eval/error.hpp"
 #include "see/eval/row_source.hpp"
 #include "see/model/embedding.hpp"
 
@@ -28,15 +28,18 @@ namespace see::detail {
 /// more units, more terms a word and row scales for as long as that pays.
 class PayingTerms {
  public:
-  /// `bare`: parts of the table without terms, whose mean and axes the terms share.
+  /// `bare`: parts of the table without terms, whose mean and axes the terms share; `weights`: one
+  /// a row, or none.
   PayingTerms(const Table& table, const EmbeddingParts<float>& bare, std::uint64_t budget,
-              const Executor& run)
+              std::span<const float> weights, const Executor& run)
       : table_(table), budget_(budget), run_(run) {
     std::vector<std::size_t> ids;
     const RowMatrix<float> rows =
         spread_rows(AnyRows(TableRows(table)), sample_rows(table.rows()), ids);
     sample_ = Table({}, std::vector<float>(rows.data(), rows.data() + rows.size()), rows.rows(),
                     rows.cols());
+    if (!weights.empty())
+      for (const std::size_t w : ids) weights_.push_back(weights[w]);
     start_.dim = table.dim();
     start_.width = bare.shape.width();
     start_.mean = bare.basis.has_mean();
@@ -84,9 +87,13 @@ class PayingTerms {
     const std::uint64_t side = side_bytes(whole, table_.words());
     if (side + residual_overhead(table_.rows(), plan.width, 1) + packed_padding > budget_)
       return false;
-    const InducedCode code =
-        induce(sample_.matrix(), plan,
-               {.beam = 2, .training_beam = 2, .iterations = 5, .sweeps = 0, .run = run_});
+    const InducedCode code = induce(sample_.matrix(), plan,
+                                    {.beam = 2,
+                                     .training_beam = 2,
+                                     .iterations = 5,
+                                     .sweeps = 0,
+                                     .weights = weights_,
+                                     .run = run_});
     // The codebooks know the sample better than other rows.
     const double numbers = double(plan.units1 * plan.q1 + plan.units2 * plan.q2);
     const double width = double(plan.width);
@@ -107,17 +114,18 @@ class PayingTerms {
     const auto bytes = static_cast<std::uint64_t>(share * double(budget_ - side));
     const std::uint64_t least =
         residual_overhead(sample_.rows(), parts.shape.width(), 1) + packed_padding;
-    ResidualFit fit =
-        fit_residual(rest_of(sample_, parts), std::max(bytes, least), {.window_bits = 8}, run_);
+    ResidualFit fit = fit_residual(rest_of(sample_, parts), std::max(bytes, least),
+                                   {.weights = weights_, .window_bits = 8}, run_);
     parts.residual = std::make_shared<const Residual>(std::move(fit.residual));
     const EntangledEmbedding<float> layer(std::move(parts));
-    return fidelity(TableRows(sample_), layer, run_).relative_error;
+    return weighted_error(TableRows(sample_), layer, weights_, run_);
   }
 
   const Table& table_;
   std::uint64_t budget_;
   const Executor& run_;
   Table sample_;
+  std::vector<float> weights_;  ///< of the sample's rows, or none
   InducedPlan start_;
   double least_ = 0;
   std::optional<InducedPlan> best_;

@@ -142,7 +142,7 @@ inline Array<std::uint8_t> encode_all(const AnyRows& source, std::span<const flo
   std::vector<std::uint64_t> starts(ranges + 1, 0);
   for (std::size_t w = 0; w < n; ++w) starts[w / grain + 1] += plan.bits[classes.of_row[w]];
   for (std::size_t r = 0; r < ranges; ++r) starts[r + 1] += starts[r];
-  EncodeState state = checkpoint.restore(ranges, cells);
+  EncodeState state = restored_codes(checkpoint, ranges, cells);
   state.fits.resize(cells);
   std::vector<std::vector<LineFit>> sums(std::min(ranges_at_once, ranges));
   for (std::size_t from = state.codes.size(); from < ranges; from += ranges_at_once) {
@@ -171,11 +171,11 @@ inline Array<std::uint8_t> encode_all(const AnyRows& source, std::span<const flo
     });
     for (std::size_t i = 0; i < some; ++i)
       for (std::size_t at = 0; at < cells; ++at) state.fits[at].add(sums[i][at]);
-    checkpoint.keep(state, false);
+    keep(checkpoint, state, false);
     try {
       if (progress) progress(static_cast<double>(from + some) / static_cast<double>(ranges));
     } catch (...) {
-      checkpoint.keep(state, true);
+      keep(checkpoint, state, true);
       throw;
     }
   }

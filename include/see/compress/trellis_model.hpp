@@ -17,6 +17,7 @@
 #include "see/compress/compress_options.hpp"
 #include "see/compress/fit_residual.hpp"
 #include "see/compress/paying_terms.hpp"
+#include "see/compress/row_weights.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/table.hpp"
@@ -39,28 +40,6 @@ inline std::uint64_t trellis_side_bytes(const Table& table, Index axes, bool mea
 inline std::uint64_t least_trellis_bytes(const Table& table) {
   return trellis_side_bytes(table, 0, false) + residual_overhead(table.rows(), table.dim(), 1) +
          packed_padding + static_cast<std::uint64_t>(table.rows());
-}
-
-/// weights[w] |x_w|^(-2 direction) for every row, scaled to a mean of 1; empty where all are alike.
-inline std::vector<float> row_weights(ConstRowMatrixRef<float> table,
-                                      const CompressOptions& options) {
-  std::vector<float> weights = options.weights;
-  if (weights.empty()) {
-    if (options.direction == 0) return weights;
-    weights.assign(static_cast<std::size_t>(table.rows()), 1.0F);
-  }
-  const double least = 1e-6 * double{table.squaredNorm()} / static_cast<double>(table.rows());
-  double sum = 0;
-  for (Index w = 0; w < table.rows(); ++w) {
-    float& weight = weights[static_cast<std::size_t>(w)];
-    const double energy = std::max(double{table.row(w).squaredNorm()}, least);
-    if (options.direction > 0 && energy > 0)
-      weight = static_cast<float>(double{weight} * std::pow(energy, -options.direction));
-    sum += double{weight};
-  }
-  const double scale = static_cast<double>(weights.size()) / sum;
-  for (float& weight : weights) weight = static_cast<float>(double{weight} * scale);
-  return weights;
 }
 
 /// The frame of the table in which `activation` weighs errors by the identity:
@@ -185,8 +164,9 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
   EmbeddingParts<float> parts = start(axes, mean);
   if (with_terms) {
     report("planning", 0.1);
-    if (const auto plan = PayingTerms(table, parts, budget, options.run).best())
-      parts = to_parts(induce(matrix, *plan, {.seed = options.seed, .run = options.run}));
+    if (const auto plan = PayingTerms(table, parts, budget, weights, options.run).best())
+      parts = to_parts(
+          induce(matrix, *plan, {.seed = options.seed, .weights = weights, .run = options.run}));
   }
   ResidualFit fit =
       fit_residual(rest_of(table, parts), budget - side_bytes(parts, table.words()),
