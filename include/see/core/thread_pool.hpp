@@ -7,7 +7,6 @@
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,7 +15,8 @@ namespace see::detail {
 
 /// Threads that share the tasks of one call at a time with the thread that calls, and wait between
 /// calls: awake for some tens of microseconds, then asleep. They start at the first call that has
-/// work for them; where the system refuses them, those that could be had do all the work.
+/// work for them; where the system refuses them, or their memory, those that could be had do all
+/// the work.
 class ThreadPool {
  public:
   /// `threads` counts the calling one.
@@ -64,7 +64,7 @@ class ThreadPool {
   void start(std::size_t wanted) {
     try {
       while (team_.size() < wanted) team_.emplace_back([this] { help(); });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
     }
   }
 
