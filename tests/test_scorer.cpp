@@ -113,6 +113,23 @@ TEST_CASE("the best words are those of a full sort, whatever the threads", "[sco
     }
 }
 
+TEST_CASE("more states than a group holds are scored whichever way they would be alone",
+          "[scorer]") {
+  see::Random random(1);
+  see::LexiconBuilder builder(see::SlotTable::shared(2, 100));
+  for (Index w = 0; w < 20000; ++w) {
+    builder.word();
+    for (int s = 0; s < 8; ++s) builder.sense({Index(random.below(100)), Index(random.below(100))});
+  }
+  const EntangledEmbedding<float> layer(
+      {.shape = see::Shape({8, 8}),
+       .inventories = {see::Inventory<float>::normal(100, 1, 8, 0.5, random)},
+       .lexicon = builder.finish()});
+  const auto hidden = random_hidden<float>(130, 64);  // many are cheaper by rows, 64 are not
+  const RowMatrix<float> expected = hidden * layer.to_dense().transpose();
+  CHECK((Scorer(layer).logits(hidden) - expected).norm() <= 1e-5F * expected.norm());
+}
+
 TEST_CASE("scores of the wrong size are refused", "[scorer]") {
   const Scorer scorer(EntangledEmbedding<float>(oracle::random_parts<float>({})));
   const RowMatrix<float> hidden = RowMatrix<float>::Ones(2, 16);

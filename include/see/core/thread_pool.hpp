@@ -14,9 +14,9 @@
 namespace see::detail {
 
 /// Threads that share the tasks of one call at a time with the thread that calls, and wait between
-/// calls: awake for some tens of microseconds, then asleep. They start at the first call that has
-/// work for them; where the system refuses them, or their memory, those that could be had do all
-/// the work.
+/// calls: awake for some hundreds of microseconds, then asleep. They start at the first call that
+/// has work for them; where the system refuses them, or their memory, those that could be had do
+/// all the work.
 class ThreadPool {
  public:
   /// `threads` counts the calling one.
@@ -59,7 +59,7 @@ class ThreadPool {
   }
 
  private:
-  static constexpr int yields = 100;  // before sleep
+  static constexpr int yields = 1000;  // before sleep
 
   void start(std::size_t wanted) {
     try {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "see/core/bits.hpp"
+#include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/kernel/product.hpp"
 #include "see/kernel/score.hpp"
@@ -27,7 +28,7 @@ class HiddenGroup {
 
   /// States that are best taken together where `left` of them wait.
   static Index best_size(const Plan& plan, Index left) {
-    if (plan.by_rows(left)) return std::min<Index>(left, 64);
+    if (const Index most = std::min<Index>(left, 64); plan.by_rows(most)) return most;
     if (left == 1) return 1;
     Index entries = 0;
     for (Index row = 0; row < plan.parts().lexicon.table().rows(); ++row)
@@ -35,7 +36,7 @@ class HiddenGroup {
     return std::min<Index>(left, left > 8 && entries <= (1 << 18) ? 16 : 4);
   }
 
-  HiddenGroup(const Plan& plan, ConstRowMatrixRef<Scalar> hidden)
+  HiddenGroup(const Plan& plan, ConstRowMatrixRef<Scalar> hidden, const Executor& run)
       : plan_(plan),
         states_(hidden.rows()),
         by_rows_(plan.by_rows(states_)),
@@ -67,7 +68,8 @@ class HiddenGroup {
       cut = h;
     if (by_rows_ && states_ >= kernel::lanes<Scalar>) columns_ = product_.transpose();
     for (Index row = 0; !by_rows_ && row < parts.lexicon.table().rows(); ++row)
-      shared_.push_back(plan.way(row) == ScoreWay::table ? table(row) : partial(row, stride(row)));
+      shared_.push_back(plan.way(row) == ScoreWay::table ? table(row, run)
+                                                         : partial(row, stride(row), run));
   }
 
   Index states() const noexcept { return states_; }
@@ -98,27 +100,38 @@ class HiddenGroup {
 
   Index stride(Index row) const { return plan_.stride(row); }
 
+  /// Calls body(first, count) for ranges of `units` units, whatever the executor.
+  template <class Body>
+  static void for_units(const Executor& run, Index units, const Body& body) {
+    for_ranges(run, static_cast<std::size_t>(units), 256, [&](std::size_t first, std::size_t last) {
+      body(static_cast<Index>(first), static_cast<Index>(last - first));
+    });
+  }
+
   /// units x lanes() x stride numbers: h~ of each state contracted with each vector of the last
   /// slot, zeros behind.
-  std::vector<Scalar> partial(Index row, Index stride) const {
+  std::vector<Scalar> partial(Index row, Index stride, const Executor& run) const {
     const int last_slot = plan_.parts().shape.order() - 1;
     const Inventory<Scalar>& last = plan_.inventory(row, last_slot);
     const Index q = last.dim(), m = last.rank(), prefix = plan_.prefix();
     std::vector<Scalar> out(static_cast<std::size_t>(last.size() * lanes_ * stride));
     using Strided = Eigen::OuterStride<>;
-    for (Index state = 0; state < states_; ++state)
-      for (Index i = 0; i < m; ++i)
-        Eigen::Map<RowMatrix<Scalar>, 0, Strided>(out.data() + state * stride + i * prefix,
-                                                  last.size(), prefix, Strided(lanes_ * stride))
-            .noalias() =
-            Eigen::Map<const RowMatrix<Scalar>, 0, Strided>(plan_.values(row, last_slot) + i * q,
-                                                            last.size(), q, Strided(m * q)) *
-            ConstRowMatrixMap<Scalar>(product_.row(state).data(), prefix, q).transpose();
+    for_units(run, last.size(), [&](Index first, Index count) {
+      for (Index state = 0; state < states_; ++state)
+        for (Index i = 0; i < m; ++i)
+          Eigen::Map<RowMatrix<Scalar>, 0, Strided>(
+              out.data() + (first * lanes_ + state) * stride + i * prefix, count, prefix,
+              Strided(lanes_ * stride))
+              .noalias() =
+              Eigen::Map<const RowMatrix<Scalar>, 0, Strided>(
+                  plan_.values(row, last_slot) + (first * m + i) * q, count, q, Strided(m * q)) *
+              ConstRowMatrixMap<Scalar>(product_.row(state).data(), prefix, q).transpose();
+    });
     return out;
   }
 
   /// The scores of all units (order 1) or of all pairs of units, lanes() numbers each.
-  std::vector<Scalar> table(Index row) const {
+  std::vector<Scalar> table(Index row, const Executor& run) const {
     const bool pairs = plan_.parts().shape.order() == 2;
     const Index length = plan_.parts().rank_of_row(row) * plan_.prefix();
     const Index step = Index{1} << plan_.shift(), lasts = plan_.table_size(row) / step;
@@ -126,18 +139,21 @@ class HiddenGroup {
     const std::vector<Scalar> ones(pairs ? 0 : static_cast<std::size_t>(length), Scalar(1));
     const ConstRowMatrixMap<Scalar> left(pairs ? plan_.values(row, 0) : ones.data(), firsts,
                                          length);
-    const std::vector<Scalar> right = partial(row, length);
+    const std::vector<Scalar> right = partial(row, length, run);
     std::vector<Scalar> out(static_cast<std::size_t>(plan_.table_size(row) * lanes_));
-    if (lanes_ == 1) {
-      Eigen::Map<RowMatrix<Scalar>, 0, Eigen::OuterStride<>>(out.data(), lasts, firsts,
-                                                             Eigen::OuterStride<>(step))
-          .noalias() = ConstRowMatrixMap<Scalar>(right.data(), lasts, length) * left.transpose();
-      return out;
-    }
-    for (Index b = 0; b < lasts; ++b)
-      RowMatrixMap<Scalar>(out.data() + b * step * lanes_, firsts, lanes_).noalias() =
-          left *
-          ConstRowMatrixMap<Scalar>(right.data() + b * lanes_ * length, lanes_, length).transpose();
+    for_units(run, lasts, [&](Index first, Index count) {
+      if (lanes_ == 1) {
+        Eigen::Map<RowMatrix<Scalar>, 0, Eigen::OuterStride<>>(out.data() + first * step, count,
+                                                               firsts, Eigen::OuterStride<>(step))
+            .noalias() = ConstRowMatrixMap<Scalar>(right.data() + first * length, count, length) *
+                         left.transpose();
+        return;
+      }
+      for (Index b = first; b < first + count; ++b)
+        RowMatrixMap<Scalar>(out.data() + b * step * lanes_, firsts, lanes_).noalias() =
+            left * ConstRowMatrixMap<Scalar>(right.data() + b * lanes_ * length, lanes_, length)
+                       .transpose();
+    });
     return out;
   }
 
@@ -234,7 +250,7 @@ class HiddenGroup {
 
   template <int States, class Word>
   void score_mixed(Index count, const Word& word, Scalar* out) const {
-    using Lanes = kernel::StateArray<Scalar, States>;
+    using Scores = kernel::StateArray<Scalar, States>;
     const Lexicon& lexicon = plan_.parts().lexicon;
     const int order = plan_.parts().shape.order();
     const Index longest = longest_product() + kernel::lanes<Scalar>;
@@ -242,14 +258,14 @@ class HiddenGroup {
     for (Index k = 0; k < count; ++k) {
       const Index w = word(k);
       const Scalar* gains = plan_.gains(w);
-      Eigen::Map<Lanes> scores(out + k * States);
+      Eigen::Map<Scores> scores(out + k * States);
       kernel::DotSums<States, Scalar> dots;
       lexicon.for_senses(w, [&](Index s, const Index* units) {
         const Index row = lexicon.table().row_of(s);
         const Scalar* shared = shared_[static_cast<std::size_t>(row)].data();
         if (plan_.way(row) == ScoreWay::table) {
           const Index entry = order == 1 ? units[0] : units[0] + (units[1] << plan_.shift());
-          scores += gains[s] * Eigen::Map<const Lanes>(shared + entry * States);
+          scores += gains[s] * Eigen::Map<const Scores>(shared + entry * States);
         } else {
           const Index length = stride(row);
           dots.add(gains[s], left_part(row, units, scratch.data(), scratch.data() + longest),

@@ -72,7 +72,7 @@ class Scorer {
     check(hidden, out, count);
     detail::check_batch(ids, layer().num_embeddings(), count, out.cols(), count, "ids");
     const auto* id = std::ranges::data(ids);
-    for_groups(hidden, [&](Index state, const Group& group) {
+    for_groups(hidden, serial(), [&](Index state, const Group& group) {
       score_blocks(
           group, 0, count, [&](Index k) { return static_cast<Index>(id[k]); },
           [&](Index first, const auto& scores) {
@@ -83,7 +83,7 @@ class Scorer {
 
   /// The k words of the highest scores for each hidden state, best first, equal scores by falling
   /// preference for the smaller number (all words where there are fewer; a score that is not a
-  /// number counts as the lowest). Memory: k words a range of 8,192 for each of 64 hidden states at
+  /// number counts as the lowest). Memory: k words a range of 4,096 for each of 64 hidden states at
   /// most. Throws where `hidden` has another width than embedding_dim() or k < 0.
   std::vector<std::vector<Scored<Scalar>>> top_k(ConstRowMatrixRef<Scalar> hidden, Index k,
                                                  const Executor& run = serial()) const {
@@ -99,7 +99,7 @@ class Scorer {
     detail::require(k >= 0, "the best ", k, " words, needed 0 or more");
     const auto words = static_cast<std::size_t>(layer().num_embeddings());
     std::vector<std::vector<Scored<Scalar>>> result;
-    for_groups(hidden, [&](Index, const Group& group) {
+    for_groups(hidden, run, [&](Index, const Group& group) {
       const auto states = static_cast<std::size_t>(group.states());
       std::vector<TopK<Scalar>> best((words + range_size - 1) / range_size * states,
                                      TopK<Scalar>(k));
@@ -136,7 +136,7 @@ class Scorer {
   template <class Visit>
   void for_blocks(ConstRowMatrixRef<Scalar> hidden, const Executor& run, const Visit& visit) const {
     check_hidden(hidden);
-    for_groups(hidden, [&](Index state, const Group& group) {
+    for_groups(hidden, run, [&](Index state, const Group& group) {
       for_ranges(run, static_cast<std::size_t>(layer().num_embeddings()), range_size,
                  [&](std::size_t first, std::size_t last) {
                    score_blocks(
@@ -150,16 +150,16 @@ class Scorer {
   }
 
   /// Words of a range, which one task scores.
-  static constexpr std::size_t range_size = 8192;
+  static constexpr std::size_t range_size = 4096;
 
  private:
   using Group = detail::HiddenGroup<Scalar, Order>;
 
   template <class Visit>
-  void for_groups(ConstRowMatrixRef<Scalar> hidden, const Visit& visit) const {
+  void for_groups(ConstRowMatrixRef<Scalar> hidden, const Executor& run, const Visit& visit) const {
     for (Index state = 0; state < hidden.rows();) {
       const Index size = Group::best_size(plan_, hidden.rows() - state);
-      visit(state, Group(plan_, hidden.middleRows(state, size)));
+      visit(state, Group(plan_, hidden.middleRows(state, size), run));
       state += size;
     }
   }

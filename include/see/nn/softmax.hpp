@@ -58,7 +58,7 @@ double loss_and_gradients(SoftmaxBatch<Layer> batch, Reduction reduction,
 }  // namespace detail
 
 /// The loss alone. An entangled layer is scored without its rows. Memory: blocks of words, and two
-/// numbers a state for each range of 8,192 words.
+/// numbers a state for each range of 4,096 words.
 template <EmbeddingLayer Layer, IdRange Targets>
 double cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Layer::Scalar> hidden,
                      const Targets& targets, const CrossEntropyOptions& options = {},
