@@ -21,13 +21,14 @@ using see::RowMatrix;
 namespace {
 
 std::size_t allocations = 0;  // by this thread's tests; no other thread runs while it is read
+std::size_t refused = 0;      // the number of the allocation that fails, where not 0
 
 }  // namespace
 
 // The whole test program allocates through these, so that a test can count.
 void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
+  if (++allocations != refused)
+    if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
   throw std::bad_alloc();
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
@@ -456,5 +457,25 @@ TEMPLATE_TEST_CASE("optimizers update rows of every width by their formulas", "[
     const RowMatrix<Scalar> sign = g.array().sign();
     check(step(see::Adagrad<Scalar>(0.125, 0)), Scalar(-0.125) * sign);
     check(step(see::Adam<Scalar>(0.125, 0.9, 0.999, 0)), Scalar(-0.125) * sign);
+  }
+}
+
+TEST_CASE("a gradient serves again after there was no memory for its ranges", "[backward]") {
+  const EntangledEmbedding<float> layer(oracle::random_parts<float>({.rank = 3}));
+  const auto ids = random_ids(4000, layer.num_embeddings());
+  const RowMatrix<float> rows = random_rows<float>(4000, layer.embedding_dim());
+  see::Gradient<float> expected(layer);
+  layer.backward(ids, rows, expected);
+  for (std::size_t number = 1; number <= 40; ++number) {
+    see::Gradient<float> gradient(layer);
+    refused = allocations + number;
+    try {
+      layer.backward(ids, rows, gradient);
+    } catch (const std::bad_alloc&) {
+    }
+    refused = 0;
+    gradient.zero();
+    layer.backward(ids, rows, gradient);
+    CHECK(gradient[0].to_dense() == expected[0].to_dense());
   }
 }

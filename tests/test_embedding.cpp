@@ -203,6 +203,16 @@ TEST_CASE("backward agrees with finite differences in every parameter", "[embedd
   }
 }
 
+TEST_CASE("the tangent of a padding row is zero", "[embedding]") {
+  auto parts = oracle::random_parts<double>({.uniform = true});
+  parts.padding_idx = 1;
+  const EntangledEmbedding<double> layer(parts);
+  RowMatrix<double> tangent(2, layer.embedding_dim());
+  layer.forward_tangent(std::vector<int>{1, 2}, parts.inventories, {}, tangent);
+  CHECK(tangent.row(0).isZero(0));
+  CHECK_FALSE(tangent.row(1).isZero(0));
+}
+
 TEST_CASE("forward_tangent is the adjoint of backward", "[embedding]") {
   for (auto setup : oracle::setups()) {
     setup.layer_norm = false;
@@ -374,6 +384,10 @@ TEST_CASE("parts that do not fit are refused", "[embedding]") {
   refused([](Parts& p) { p.gain_scope = see::GainScope::none; });
   refused([](Parts& p) { p.gain_scope = see::GainScope::term; });
   refused([](Parts& p) { p.word_scale.table = see::Array<float>(2); });
+  refused([](Parts& p) {  // an index of one bit tells two apart
+    const std::vector<unsigned> index(std::size_t(p.lexicon.words()));
+    p.word_scale = {see::Array<float>(3), see::PackedArray(std::span<const unsigned>(index), 1)};
+  });
   refused([](Parts& p) { p.basis.mean = see::Array<float>(15); });
   refused([](Parts& p) { p.basis.axes = see::Array<float>(15); });
   refused([](Parts& p) { p.layer_norm = see::LayerNorm<float>::identity(15); });

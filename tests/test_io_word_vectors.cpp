@@ -185,6 +185,13 @@ TEST_CASE("a header that disagrees with the rows is refused", "[io]") {
   CHECK_ERROR("99999999999 300\na " + floats({1, 2}), "promises 99999999999 rows");
 }
 
+TEST_CASE("a .bin of one number is not taken for text", "[io]") {
+  const TempDir dir;
+  const float number = 1.1F;  // none of its bytes is a control character
+  write_file(dir / "v.bin", "1 1\nw " + std::string(reinterpret_cast<const char*>(&number), 4));
+  CHECK(see::read_word_vectors(dir / "v.bin").values()[0] == number);
+}
+
 TEST_CASE("bad .bin files are refused with the byte", "[io]") {
   Reader read;
   const std::string good = "2 2\na " + floats({1, 2}) + "\nb " + floats({3, 4}) + "\n";

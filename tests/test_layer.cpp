@@ -210,6 +210,24 @@ TEST_CASE("optimizers refuse the gradient of another layer", "[optimizer]") {
   CHECK_THROWS_AS(DenseEmbedding<double>(-1, 4, random), see::Error);
 }
 
+TEST_CASE("an optimizer refuses a layer of other sizes than its first", "[optimizer]") {
+  see::Random random(4);
+  DenseEmbedding<double> first(5, 4, random), larger(50, 4, random);
+  const auto gradient_of = [](const DenseEmbedding<double>& layer) {
+    see::Gradient<double> gradient(layer);
+    layer.backward(std::vector<int>{3}, RowMatrix<double>::Ones(1, 4), gradient);
+    return gradient;
+  };
+  const RowMatrix<double> before = larger.weight();
+  const auto check = [&](auto optimizer) {
+    optimizer.step(first, gradient_of(first));
+    CHECK_THROWS_AS(optimizer.step(larger, gradient_of(larger)), see::Error);
+    CHECK(larger.weight() == before);
+  };
+  check(see::Adagrad<double>());
+  check(see::Adam<double>());
+}
+
 TEST_CASE("gradients of two batches add up to that of both", "[optimizer]") {
   const auto layer = entangled();
   see::Gradient<double> first(layer), second(layer), both(layer);

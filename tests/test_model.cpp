@@ -149,6 +149,18 @@ TEST_CASE("lexicons that cannot be are refused", "[lexicon]") {
   CHECK_NOTHROW(Lexicon::implicit(IndexKind::own, shared, 3, rank));
 }
 
+TEST_CASE("an index of digits may have far more strings than words", "[lexicon]") {
+  const Index ranks[] = {1}, words = 0xffffffff, units = 4000000000;
+  const auto lexicon = see::Lexicon::implicit(
+      see::IndexKind::digits, see::SlotTable::per_slot({units, units}), words, ranks);
+  CHECK(lexicon.words() == words);
+  CHECK_THROWS_AS(
+      see::Lexicon::implicit(see::IndexKind::digits, see::SlotTable::per_slot({5, 3}), 16, ranks),
+      see::Error);
+  CHECK_NOTHROW(
+      see::Lexicon::implicit(see::IndexKind::digits, see::SlotTable::per_slot({5, 3}), 15, ranks));
+}
+
 TEST_CASE("every system of the common equation has its index", "[builders]") {
   // SEE: rank = senses of the word, units shared by slots and words.
   const auto lexicon = see::LexiconBuilder(SlotTable::shared(2, 4))

@@ -284,6 +284,21 @@ TEST_CASE("a model that a file cannot hold is not written", "[model_file]") {
   CHECK_THROWS_AS(save_model(dir / "h", model, Precision::f16), see::Error);
   model.words = model.words.first(3);
   CHECK_THROWS_AS(save_model(dir / "w", model), see::Error);
+  // Nor what its reader would refuse to do for one word.
+  const auto save_one = [&](Index rank, std::vector<Index> dims) {
+    see::EmbeddingParts<float> parts;
+    parts.shape = see::Shape(dims);
+    for (const Index dim : dims) parts.inventories.emplace_back(1, 1, dim);
+    const Index ranks[] = {rank};
+    const std::vector<Index> sizes(dims.size(), 1);
+    parts.lexicon = see::Lexicon::from_packed(see::SlotTable::per_slot(sizes), 1, ranks, {});
+    save_model(dir / "m", see::Model<float>{see::EntangledEmbedding<float>(parts)});
+    see::load_model(dir / "m");
+  };
+  CHECK_NOTHROW(save_one(65535, {2, 2}));
+  CHECK_THROWS_AS(save_one(65536, {2, 2}), see::Error);
+  CHECK_NOTHROW(save_one(1, {4096, 4096}));
+  CHECK_THROWS_AS(save_one(1, {4096, 4097}), see::Error);
   CHECK(dir.entries() == 1);
 }
 

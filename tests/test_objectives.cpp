@@ -134,6 +134,7 @@ TEST_CASE("A smaller model comes from a larger one", "[compress]") {
     CHECK(std::stod(small.fit.at("lost")) > 0);
   }
   CHECK_THROWS_AS(see::truncate(large, {}), see::Error);
+  CHECK(says<see::Error>("needed fewer", [&] { see::truncate(large, {.ratio = 2}); }));
 }
 
 TEST_CASE("An interrupted compression goes on from its checkpoint", "[compress]") {

@@ -143,6 +143,15 @@ TEST_CASE("a residual of means alone and of one class comes back", "[model_resid
   save_model(dir / "m", model);
   CHECK(see::load_model(dir / "m").embedding.to_dense() ==
         RowMatrix<float>::Constant(5, 16, -1.5F));
+
+  // Rows that take no bytes cost the reader none.
+  residual.rows = 0xffffffff;
+  residual.row_classes = see::PackedArray({}, 0xffffffff, 0);
+  std::vector<float> row(16);
+  see::Residual(residual).write_row(0xfffffffe, row.data());
+  CHECK(row[15] == -1.5F);
+  residual.codes = see::Array<std::uint8_t>(9);
+  CHECK_THROWS_AS(see::Residual(residual), see::Error);
 }
 
 TEST_CASE("a file that lacks a part of its residual is refused by name", "[model_residual]") {

@@ -44,6 +44,20 @@ TEST_CASE("a row cache gives the layer's rows, whatever it keeps", "[row_cache]"
   CHECK(cache.hits() < 111);
 }
 
+TEST_CASE("a row keeps its bits wherever it lies", "[row_cache]") {
+  auto parts = oracle::random_parts<float>({.dims = {3, 3}, .words = 200});
+  parts.layer_norm = see::LayerNorm<float>::identity(9);
+  const see::EntangledEmbedding<float> layer(parts);
+  see::RowCache cache(layer, 1 << 20);
+  std::vector<Index> ids, others;
+  for (Index i = 0; i < 200; ++i) ids.push_back(i), others.push_back((i * 7 + 3) % 200);
+  RowMatrix<float> rows(200, 9);
+  cache.forward(ids, rows);
+  cache.forward(others, rows);
+  CHECK(cache.hits() == 200);
+  CHECK(rows == layer.forward(others));
+}
+
 TEST_CASE("what fits is hit from the second time on", "[row_cache]") {
   const auto layer = layer_of(40);
   see::RowCache cache(layer, 1 << 20);

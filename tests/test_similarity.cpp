@@ -144,6 +144,31 @@ TEST_CASE("the nearest words by cosine are those of the rows", "[similarity]") {
   }
 }
 
+TEST_CASE("rows without a direction have cosine 0, tiny ones their own", "[similarity]") {
+  auto parts = oracle::random_parts<float>({.dims = {4}, .words = 5, .rank = 1, .uniform = true});
+  const Index units = parts.inventories[0].size();
+  REQUIRE(parts.lexicon.senses() == 5);
+  const auto nearest = [&](float factor, float first) {
+    auto changed = parts;
+    float* const values = changed.inventories[0].mutate();
+    for (Index i = 0; i < units * 4; ++i) values[i] *= factor;
+    Index unit;
+    changed.lexicon.units(0, 0, &unit);
+    if (first != 0) values[unit * 4] = first;
+    return CosineSearch<float>(EntangledEmbedding<float>(changed)).nearest(Index{4}, 5);
+  };
+  const auto plain = nearest(1, 0), tiny = nearest(1e-24F, 0);
+  REQUIRE(plain.size() == 4);
+  for (std::size_t k = 0; k < 4; ++k) CHECK(tiny[k].score == Approx(plain[k].score).margin(1e-6));
+  for (const float none :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+    for (const auto& each : nearest(1, none))
+      if (each.word == 0) CHECK(each.score == 0);
+  CHECK(CosineSearch<float>(EntangledEmbedding<float>(parts))
+            .nearest(Index{0}, std::numeric_limits<Index>::max())
+            .size() == 4);
+}
+
 TEST_CASE("inner products of words that do not exist are refused", "[similarity]") {
   const EntangledEmbedding<float> layer(oracle::random_parts<float>({}));
   const std::vector<Index> good{0, 1}, bad{0, 9};

@@ -91,6 +91,14 @@ TEST_CASE("an inventory is rounded to its storage and no further", "[storage]") 
   }
 }
 
+TEST_CASE("int8 rounds small numbers to half a step too", "[storage]") {
+  for (const float size : {1.0F, 1e-2F, 1e-3F, 1e-4F, 1e-5F}) {
+    const Inventory<float> inventory(see::Array<float>(std::vector<float>(32, size)), 1, 1, 32);
+    const float back = inventory.stored_as(Storage::i8).stored_as(Storage::native).values()[0];
+    CHECK(std::abs(back - size) <= size / 127 + 3e-8F);  // steps are multiples of 6e-8
+  }
+}
+
 TEST_CASE("units of zeros stay zero in every storage", "[storage]") {
   for (const Storage storage : narrow)
     CHECK(widened(Inventory<double>(3, 2, 20).stored_as(storage)).isZero(0));

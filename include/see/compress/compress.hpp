@@ -131,7 +131,12 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
   };
   if (options.method != "auto") return made(options.method).first;
   if (plain && budget < detail::least_trellis_bytes(table)) return made("induced").first;
-  if (!plain || !options.checkpoint.empty()) return made("trellis").first;
+  // With so many bits an entry codes leave next to nothing; the search for terms would take
+  // minutes.
+  constexpr double enough_bits = 6;
+  const double entries = static_cast<double>(table.rows()) * static_cast<double>(table.dim());
+  const bool enough = 8 * static_cast<double>(budget) >= enough_bits * entries;
+  if (!plain || enough || !options.checkpoint.empty()) return made("trellis").first;
   auto best = made("mixed");
   const auto try_too = [&](const std::string& method) {
     auto other = made(method);

@@ -61,7 +61,8 @@ inline std::optional<Model<float>> with_terms_kept(const Model<float>& model, co
 /// model rebuilds are compressed anew. The error of what comes out is about the sum of both errors,
 /// since what the first coder lost the second cannot see. The notes have "lost", the relative error
 /// against `model`, in place of "relative_error" and "mean_cosine", which only the table could
-/// tell. Memory: the dense table and what compress() needs. Throws as compress().
+/// tell. Memory: the dense table and what compress() needs. Throws as compress(), and where
+/// the size asked for is not below the model's.
 ///
 /// A model made from knowledge with a residual keeps its terms, and so the names of units and the
 /// composing of words that it lacks, where they take at most half of the bytes and the method is
@@ -69,6 +70,7 @@ inline std::optional<Model<float>> with_terms_kept(const Model<float>& model, co
 ///
 ///     const auto smaller = see::truncate(see::load_model("vectors.see"), {.ratio = 40});
 inline Model<float> truncate(const Model<float>& model, const CompressOptions& options) {
+  const std::uint64_t bytes = model_bytes(model, compressed_precision).total;
   const Index rows = model.embedding.num_embeddings(), dim = model.embedding.embedding_dim();
   std::vector<float> values(static_cast<std::size_t>(rows) * static_cast<std::size_t>(dim));
   constexpr std::size_t block = 1024;
@@ -79,6 +81,9 @@ inline Model<float> truncate(const Model<float>& model, const CompressOptions& o
                detail::forward_range(model.embedding, static_cast<Index>(first), out);
              });
   const Table rebuilt(model.words, Array<float>(std::move(values)), rows, dim);
+  const std::uint64_t budget = detail::byte_budget(rebuilt, options);
+  detail::require(budget < bytes, "truncating a model of ", bytes, " bytes to ", budget,
+                  ", needed fewer than it has");
   auto kept = detail::with_terms_kept(model, rebuilt, options);
   Model<float> smaller = kept ? std::move(*kept) : compress(rebuilt, options);
   smaller.fit["lost"] = smaller.fit["relative_error"];

@@ -33,8 +33,9 @@ class Table {
   const Array<float>& values() const noexcept { return values_; }
   ConstRowMatrixMap<float> matrix() const noexcept { return {values_.data(), rows_, dim_}; }
 
-  /// The first `n` rows (all where there are fewer); shares the numbers.
+  /// The first `n` rows (all where there are fewer); shares the numbers. Throws where n < 0.
   Table first(Index n) const {
+    detail::require(n >= 0, "the first ", n, " rows of a table, needed 0 or more");
     if (n >= rows_) return *this;
     const std::span<const float> head(values_.data(), static_cast<std::size_t>(n * dim_));
     return {words_.first(n), Array<float>(head, std::make_shared<Array<float>>(values_)), n, dim_};

@@ -337,10 +337,6 @@ class ModelReader {
     return file_.find(name) ? values(name, shape) : Array<Scalar>();
   }
 
-  // What a file may ask a reader to do for one word.
-  static constexpr Index largest_rank = 65535;
-  static constexpr Index largest_product = Index{1} << 24;
-
   const SafetensorsFile& file_;
   bool keep_storage_;
 };

@@ -45,6 +45,10 @@ struct ModelBytes {
 
 namespace detail {
 
+// What a file may ask a reader to do for one word: senses, and numbers of a product of factors.
+inline constexpr Index largest_rank = 65535;
+inline constexpr Index largest_product = Index{1} << 24;
+
 constexpr std::string_view name_of(GainScope scope) {
   return scope == GainScope::none ? "none" : scope == GainScope::term ? "term" : "sense";
 }
@@ -81,6 +85,8 @@ class ModelTensors {
   ModelTensors(const EmbeddingParts<Scalar>& parts, const Vocabulary& words, const Metadata& fit,
                Precision precision, const KnowledgeNotes& knowledge = {})
       : precision_(precision) {
+    require(parts.shape.product() <= largest_product, "a model file of factor dimensions ",
+            parts.shape.to_string(), ", needed a product of at most ", largest_product);
     for (const auto& [name, value] : fit) metadata_.emplace("fit." + name, value);
     metadata_["format"] = "see";
     // Files that the first release reads say so.
@@ -226,13 +232,18 @@ class ModelTensors {
     for (const int slot : table.slots) slots += (slots.empty() ? "" : ",") + std::to_string(slot);
     metadata_["slots"] = slots;
     metadata_["index"] = name_of(lexicon.kind());
+    Index most = lexicon.is_uniform() ? lexicon.uniform_rank() : 0;
+    for (Index w = 0; !lexicon.is_uniform() && w < lexicon.words(); ++w)
+      most = std::max(most, lexicon.rank(w));
+    require(most <= largest_rank, "a model file with a word of ", most, " senses, needed at most ",
+            largest_rank);
     if (lexicon.is_uniform()) {
       metadata_["rank"] = std::to_string(lexicon.uniform_rank());
     } else {
       std::vector<Index> ranks(static_cast<std::size_t>(lexicon.words()));
       for (std::size_t w = 0; w < ranks.size(); ++w) ranks[w] = lexicon.rank(static_cast<Index>(w));
-      const auto most = static_cast<std::uint64_t>(*std::max_element(ranks.begin(), ranks.end()));
-      const PackedArray packed(std::span<const Index>(ranks), bits_for(most + 1));
+      const PackedArray packed(std::span<const Index>(ranks),
+                               bits_for(static_cast<std::uint64_t>(most) + 1));
       metadata_["rank_bits"] = std::to_string(packed.bits());
       own("lexicon.ranks", "U8", {static_cast<Index>(packed.bytes().size())},
           copy_bytes(packed.bytes()));

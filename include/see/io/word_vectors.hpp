@@ -76,7 +76,7 @@ inline std::optional<Word2vecHeader> parse_word2vec_header(std::string_view line
 enum class WordVectorFormat { glove, word2vec_text, word2vec_binary };
 
 /// What the file is. A first line of two whole numbers is a header; after one, the file is binary
-/// where the next line is no row of text and there are control characters.
+/// where the next line is no row of text and there are control characters or ill-formed UTF-8.
 inline WordVectorFormat find_format(std::string_view text) {
   Lines lines(text.substr(0, std::size_t{1} << 24));
   std::string_view line;
@@ -87,9 +87,12 @@ inline WordVectorFormat find_format(std::string_view text) {
   if (!lines.next(line)) return WordVectorFormat::word2vec_text;
   if (header->dim < line.size() && header->dim > 0 && is_row(line, static_cast<Index>(header->dim)))
     return WordVectorFormat::word2vec_text;
-  const bool binary = std::any_of(rest.begin(), rest.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 32 && c != '\t' && c != '\n' && c != '\r';
-  });
+  const bool binary = std::any_of(rest.begin(), rest.end(),
+                                  [](char c) {
+                                    return static_cast<unsigned char>(c) < 32 && c != '\t' &&
+                                           c != '\n' && c != '\r';
+                                  }) ||
+                      utf8_prefix(rest) + 4 <= rest.size();  // less: a character cut off at the end
   return binary ? WordVectorFormat::word2vec_binary : WordVectorFormat::word2vec_text;
 }
 

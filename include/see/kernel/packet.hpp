@@ -144,4 +144,37 @@ inline auto reduce(const P& packet) {
   return Eigen::internal::predux(packet);
 }
 
+/// sum_{k < n} a_k b_k, added up in an order that does not depend on where the numbers lie.
+template <class Scalar>
+inline Scalar dot(const Scalar* a, const Scalar* b, Index n) {
+  Packet<Scalar> sums = broadcast(Scalar(0));
+  Index k = 0;
+  for (; k + lanes<Scalar> <= n; k += lanes<Scalar>)
+    sums = multiply_add(load(a + k), load(b + k), sums);
+  Scalar sum = reduce(sums);
+  for (; k < n; ++k) sum += a[k] * b[k];
+  return sum;
+}
+
+/// sum_{k < n} x_k likewise.
+template <class Scalar>
+inline Scalar sum(const Scalar* x, Index n) {
+  const Packet<Scalar> ones = broadcast(Scalar(1));
+  Packet<Scalar> sums = broadcast(Scalar(0));
+  Index k = 0;
+  for (; k + lanes<Scalar> <= n; k += lanes<Scalar>) sums = multiply_add(load(x + k), ones, sums);
+  Scalar sum = reduce(sums);
+  for (; k < n; ++k) sum += x[k];
+  return sum;
+}
+
+/// x_k = x_k * factor_k + term_k for k < n, rounded alike wherever the numbers lie.
+template <class Scalar>
+inline void scale_and_shift(Scalar* x, const Scalar* factor, const Scalar* term, Index n) {
+  Index k = 0;
+  for (; k + lanes<Scalar> <= n; k += lanes<Scalar>)
+    store(x + k, multiply_add(load(x + k), load(factor + k), load(term + k)));
+  for (; k < n; ++k) x[k] = x[k] * factor[k] + term[k];
+}
+
 }  // namespace see::kernel

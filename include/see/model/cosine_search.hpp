@@ -37,7 +37,8 @@ class CosineSearch {
       : scorer_(std::move(layer), run), inverses_(row_norms(scorer_.layer(), run)) {
     for (Scalar& number : inverses_) {
       const Scalar inverse = Scalar(1) / number;
-      number = number > 0 && std::isfinite(inverse) ? inverse : Scalar(0);
+      all_finite_ = all_finite_ && std::isfinite(number);
+      number = number > 0 && std::isfinite(inverse) && std::isfinite(number) ? inverse : Scalar(0);
     }
   }
 
@@ -60,6 +61,9 @@ class CosineSearch {
     auto result = scorer_.top_k(unit, k, run, [&](Index word, auto scores) {
       scores.rowwise() *= Eigen::Map<const Eigen::Array<Scalar, 1, Eigen::Dynamic>>(
           inverses_.data() + word, scores.cols());
+      if (!all_finite_)
+        for (Index w = 0; w < scores.cols(); ++w)
+          if (inverses_[static_cast<std::size_t>(word + w)] == 0) scores.col(w).setZero();
     });
     for (auto& words : result)
       for (Scored<Scalar>& each : words) each.score = std::clamp<Scalar>(each.score, -1, 1);
@@ -69,7 +73,8 @@ class CosineSearch {
   /// The k words nearest to `word`, itself left out. Throws where it is no row or k < 0.
   std::vector<Scored<Scalar>> nearest(Index word, Index k, const Executor& run = serial()) const {
     detail::require(k >= 0, "the nearest ", k, " words, needed 0 or more");
-    std::vector<Scored<Scalar>> words = nearest(RowMatrix<Scalar>(layer()(word)), k + 1, run)[0];
+    std::vector<Scored<Scalar>> words = nearest(RowMatrix<Scalar>(layer()(word)),
+                                                std::min(k, layer().num_embeddings()) + 1, run)[0];
     std::erase_if(words, [&](const Scored<Scalar>& each) { return each.word == word; });
     words.resize(std::min(words.size(), static_cast<std::size_t>(k)));
     return words;
@@ -77,7 +82,8 @@ class CosineSearch {
 
  private:
   Scorer<Scalar, Order> scorer_;
-  std::vector<Scalar> inverses_;  // 1 / |E(w)|, 0 where the row is zero
+  std::vector<Scalar> inverses_;  // 1 / |E(w)|, 0 where the row is zero or not finite
+  bool all_finite_ = true;
 };
 
 }  // namespace see

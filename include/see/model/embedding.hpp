@@ -90,7 +90,7 @@ class EntangledEmbedding {
   template <IdRange Ids>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
-    forward_unchecked(ids, out);
+    forward_rows(std::ranges::data(ids), out, is_far(out));
   }
 
   /// The same with the rows shared out among the tasks of `run`: equal for every executor.
@@ -164,9 +164,11 @@ class EntangledEmbedding {
             .rows(id + first, rows, part.topRows(rows));
         out.middleRows(first, rows) += part.topRows(rows);
       }
-      if (gain_direction.empty()) continue;
-      Sums(parts_, layout_, gain_direction).rows(id + first, rows, part.topRows(rows));
-      out.middleRows(first, rows) += part.topRows(rows);
+      if (!gain_direction.empty()) {
+        Sums(parts_, layout_, gain_direction).rows(id + first, rows, part.topRows(rows));
+        out.middleRows(first, rows) += part.topRows(rows);
+      }
+      clear_padding(id + first, out.middleRows(first, rows));
     }
   }
 
@@ -258,6 +260,11 @@ class EntangledEmbedding {
     if (parts_.layer_norm)
       for (Index i = 0; i < out.rows(); ++i)
         parts_.layer_norm->apply(out.data() + i * out.outerStride(), dim_);
+    clear_padding(id, out);
+  }
+
+  template <class Id>
+  void clear_padding(const Id* id, RowMatrixRef<Scalar> out) const {
     if (parts_.padding_idx)
       for (Index i = 0; i < out.rows(); ++i)
         if (is_padding(id[i])) out.row(i).setZero();
@@ -271,7 +278,7 @@ class EntangledEmbedding {
   /// Rows of nothing but terms go past the caches as they are added up, if they are aligned; others
   /// are finished block by block in a near cache, and copied out from there.
   template <class Id>
-  void forward_rows(const Id* id, RowMatrixRef<Scalar> out, bool far) const noexcept {
+  void forward_rows(const Id* id, RowMatrixRef<Scalar> out, bool far) const {
     const Scalar* const mean = parts_.basis.has_mean() ? parts_.basis.mean.data() : nullptr;
     Sums sums(parts_, layout_);
     auto walk = sums.begin(id, out.rows());

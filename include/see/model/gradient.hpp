@@ -216,8 +216,9 @@ class Gradient {
     if (n <= grain) return body(Index{0}, n, *this);
     const Index count = (n + grain - 1) / grain;
     while (std::ssize(ranges_) < count) {
-      Gradient& added = ranges_.emplace_back(Gradient());
+      Gradient added;
       for (const auto& part : parts_) added.parts_.emplace_back(part.rows(), part.cols());
+      ranges_.push_back(std::move(added));
     }
     // By reference, so that the executor's std::function needs no memory.
     const auto sum = [&](std::size_t range) {

@@ -143,8 +143,8 @@ class Lexicon {
         if (kind == IndexKind::own)
           detail::require(size >= lexicon.senses_, "an inventory of ", size, " units for ",
                           lexicon.senses_, " senses that have one each");
-        else if (numbers < words)
-          numbers *= size;
+        else if (numbers < words)  // cut at words, so that no product is too large
+          numbers = size > words / numbers ? words : numbers * size;
       }
       detail::require(kind == IndexKind::own || numbers >= words, "an index of ", numbers,
                       " digit strings, needed ", words, " or more");

@@ -103,7 +103,7 @@ struct EmbeddingParts {
     if (word_scale.empty()) return;
     const PackedArray& index = word_scale.index;
     detail::require(static_cast<Index>(index.size()) == lexicon.words() &&
-                        (std::uint64_t{1} << index.bits()) <= word_scale.table.size(),
+                        (std::uint64_t{1} << index.bits()) == word_scale.table.size(),
                     "word scales of ", index.size(), " words with a table of ",
                     word_scale.table.size(), ", needed ", lexicon.words(), " words and 2^",
                     index.bits(), " entries");

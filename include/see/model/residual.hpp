@@ -200,7 +200,12 @@ class Residual {
   }
 
   void find_rows() {
+    if (parts_.classes == 1 && bits_[0] == 0) {  // whatever the number of rows
+      require_codes(0);
+      return;
+    }
     std::uint64_t at = 0;
+    if (parts_.classes == 1) require_codes(parts_.row_classes.size() * bits_[0]);
     for (std::size_t w = 0; w < parts_.row_classes.size(); ++w) {
       const std::uint32_t c = parts_.row_classes[w];
       detail::require(std::cmp_less(c, parts_.classes), "row ", w, " of a residual is of class ", c,
@@ -208,8 +213,12 @@ class Residual {
       if (w % stride == 0) starts_.push_back(at);
       at += bits_[c];
     }
-    detail::require(parts_.codes.size() == packed_bytes(at), "a residual with ",
-                    parts_.codes.size(), " bytes of codes, needed ", packed_bytes(at));
+    require_codes(at);
+  }
+
+  void require_codes(std::uint64_t bits) const {
+    detail::require(parts_.codes.size() == packed_bytes(bits), "a residual with ",
+                    parts_.codes.size(), " bytes of codes, needed ", packed_bytes(bits));
   }
 
   struct Place {
@@ -218,6 +227,7 @@ class Residual {
   };
 
   Place place(Index w) const noexcept {
+    if (starts_.empty()) return {};
     const auto row = static_cast<std::size_t>(w);
     Place result{starts_[row / stride], static_cast<Index>(parts_.row_classes[row])};
     for (std::size_t i = row / stride * stride; i < row; ++i)

@@ -79,7 +79,8 @@ class Inventory {
         rank_(rank),
         dim_(dim) {
     check_count(codes_.size());
-    const auto needed = static_cast<std::size_t>(size * int8_scales(rank * dim));
+    const auto needed =
+        size == 0 ? std::size_t{0} : static_cast<std::size_t>(size * int8_scales(rank * dim));
     detail::require(halves_.size() == needed, "an inventory of ", size, " units of ", rank, " x ",
                     dim, " in int8 needs ", needed, " scales, not ", halves_.size());
   }
@@ -212,8 +213,11 @@ class Inventory {
         const Index first = u * length + b * int8_block;
         const Index count = std::min(int8_block, length - b * int8_block);
         const Eigen::Map<const Vector<Scalar>> from(values_.data() + first, count);
-        const auto scale = static_cast<Eigen::half>(static_cast<float>(from.cwiseAbs().maxCoeff()) /
-                                                    127.0F * 1.0005F);
+        const auto largest = static_cast<float>(from.cwiseAbs().maxCoeff());
+        auto scale = static_cast<Eigen::half>(largest / 127.0F * 1.0005F);
+        if (static_cast<float>(scale) * 127 < largest)  // where halves lie farther apart
+          scale = std::bit_cast<Eigen::half>(
+              static_cast<std::uint16_t>(std::bit_cast<std::uint16_t>(scale) + 1));
         detail::require((Eigen::numext::isfinite)(scale), "a number of an inventory near ",
                         from.cwiseAbs().maxCoeff(), ", too large for int8 blocks");
         const float step = static_cast<float>(scale);

@@ -138,7 +138,7 @@ std::vector<Scalar> row_norms(const EntangledEmbedding<Scalar, Order>& layer,
     std::vector<Index> ids(last - first);
     std::iota(ids.begin(), ids.end(), static_cast<Index>(first));
     Eigen::Map<Vector<Scalar>>(norms.data() + first, static_cast<Index>(ids.size())) =
-        layer.forward(ids).rowwise().norm();
+        layer.forward(ids).rowwise().stableNorm();
   });
   return norms;
 }

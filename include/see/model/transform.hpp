@@ -6,6 +6,7 @@
 #include "see/core/bits.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/kernel/packet.hpp"
 
 namespace see {
 
@@ -49,10 +50,11 @@ struct LayerNorm {
 
   /// Replaces x by (x - mean(x)) / sqrt(var(x) + epsilon) and returns 1 / sqrt(var(x) + epsilon).
   Scalar normalize(Scalar* x, Index dim) const {
+    const auto count = static_cast<Scalar>(dim);
     Row row(x, dim);
-    row -= row.mean();
+    row -= kernel::sum(x, dim) / count;
     const Scalar inverse =
-        Scalar(1) / std::sqrt(row.square().mean() + static_cast<Scalar>(epsilon));
+        Scalar(1) / std::sqrt(kernel::dot(x, x, dim) / count + static_cast<Scalar>(epsilon));
     row *= inverse;
     return inverse;
   }
@@ -60,8 +62,7 @@ struct LayerNorm {
   /// In place, O(dim).
   void apply(Scalar* x, Index dim) const {
     normalize(x, dim);
-    Row row(x, dim);
-    row = row * ConstRow(weight.data(), dim) + ConstRow(bias.data(), dim);
+    kernel::scale_and_shift(x, weight.data(), bias.data(), dim);
   }
 
   /// Given dL/dy in `gradient` and the input x, replaces `gradient` by dL/dx and x by its

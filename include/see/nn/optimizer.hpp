@@ -40,10 +40,19 @@ void for_touched_pieces(Layer& layer, const Gradient<typename Layer::Scalar>& gr
 template <class Scalar>
 class OptimizerState {
  public:
-  /// Makes room for the parameters of `layer` that are not frozen.
+  /// Makes room for the parameters of `layer` that are not frozen. Throws, and changes nothing,
+  /// where there is room for parameters of other sizes.
   template <EmbeddingLayer Layer>
   void cover(Layer& layer) {
-    for (const auto& parameter : layer.parameters()) {
+    const auto parameters = layer.parameters();
+    for (const auto& parameter : parameters) {
+      const auto number = static_cast<std::size_t>(parameter.number);
+      require(values_.size() <= number || values_[number].empty() ||
+                  std::ssize(values_[number]) == parameter.values.size(),
+              "a step of an optimizer of another layer: parameter ", parameter.name, " has ",
+              parameter.values.size(), " numbers, needed as many as before");
+    }
+    for (const auto& parameter : parameters) {
       const auto number = static_cast<std::size_t>(parameter.number);
       if (values_.size() <= number) values_.resize(number + 1);
       if (values_[number].empty())
@@ -88,7 +97,8 @@ class Adagrad {
   explicit Adagrad(double rate = 1e-2, double epsilon = 1e-10)
       : rate_(static_cast<Scalar>(rate)), epsilon_(static_cast<Scalar>(epsilon)) {}
 
-  /// Throws, and changes nothing, where the gradient belongs to a layer of another form.
+  /// Throws, and changes nothing, where the gradient or the steps before belong to a
+  /// layer of another form.
   template <EmbeddingLayer Layer>
   void step(Layer& layer, const Gradient<Scalar>& gradient) {
     gradient.check_form(layer.parameter_shapes());
@@ -117,17 +127,18 @@ class Adam {
   explicit Adam(double rate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8)
       : rate_(rate), beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {}
 
-  /// Throws, and changes nothing, where the gradient belongs to a layer of another form.
+  /// Throws, and changes nothing, where the gradient or the steps before belong to a
+  /// layer of another form.
   template <EmbeddingLayer Layer>
   void step(Layer& layer, const Gradient<Scalar>& gradient) {
     gradient.check_form(layer.parameter_shapes());
+    means_.cover(layer);
+    squares_.cover(layer);
     ++steps_;
     const double correction2 = std::sqrt(1 - std::pow(beta2_, steps_));
     const auto rate = static_cast<Scalar>(rate_ * correction2 / (1 - std::pow(beta1_, steps_)));
     const auto epsilon = static_cast<Scalar>(epsilon_ * correction2);
     const auto b1 = static_cast<Scalar>(beta1_), b2 = static_cast<Scalar>(beta2_);
-    means_.cover(layer);
-    squares_.cover(layer);
     detail::for_touched_pieces(
         layer, gradient, [&](std::size_t number, Index at, auto values, auto g) {
           auto mean = means_.beside(number, at, g), square = squares_.beside(number, at, g);
