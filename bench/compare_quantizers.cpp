@@ -10,7 +10,7 @@
 // (codes packed, codebooks and rotation two bytes a number, a mean none). Each is trained on at
 // most --train rows (65,536, drawn with a fixed seed), and the error is that of all rows, with
 // codebooks as floats. Since bytes differ a little, the best of a method's settings is the one
-// whose error is least beside the Gaussian bound at its own bytes; it gets a model of see::compress
+// whose error is least beside the Gaussian reference at its own bytes; it gets a model of see::compress
 // of exactly as many bytes beside it. --json keeps what was measured, after every setting;
 // --ours-only takes FAISS's side from such files and measures only ours.
 
@@ -274,7 +274,7 @@ class Comparison {
     }
   }
 
-  /// Error over the Gaussian bound at the same bytes.
+  /// Error over the Gaussian reference at the same bytes.
   double over_bound(const Measured& one) const {
     return one.error / see::rate_distortion_bound(spread_, static_cast<double>(one.bytes));
   }

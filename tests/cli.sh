@@ -261,6 +261,7 @@ ok eval t.txt small.st --json
 holds "$(value matched out) == 300 && $(value relative_error out) < 1"
 error 2 'exactly one' truncate large.st -o x.st
 error 3 'smallest' truncate large.st -o x.st --bytes 100
+error 3 'needed fewer' truncate large.st -o x.st --ratio 1.01
 
 # --- memory: the table once, the sample twice, 16 bytes a row and 8 MiB
 if [ -n "$python" ]; then
@@ -364,7 +365,7 @@ expect 0 lookup hybrid8.st hhtl --wordnet wn
 mv out composed8
 expect 0 lookup hybrid.st hhtl --wordnet wn
 cmp -s out composed8 || fail "truncate changed what hhtl is composed from"
-ok truncate k.st -o k4.st --bytes 4000 --json
+ok truncate k.st -o k4.st --bytes 3800 --json
 holds "$(value total out) <= 4000 && $(value knowledge out) == 0"
 expect 0 lookup k.st hhtl hhtm
 [ "$(wc -l <out)" -eq 2 ] && grep -q '^hhtl ' out || fail "k.st did not compose hhtl"
@@ -383,6 +384,7 @@ error 3 'nowhere' lookup k.st hhtl --wordnet nowhere
 error 2 'needs one of' compress k.txt -o x.st --ratio 2 --method see
 error 2 'needs? *--method\|need --method' compress k.txt -o x.st --ratio 2 --wordnet wn
 error 2 'synset-words' compress k.txt -o x.st --ratio 2 --method see --babel k.seg
+error 2 'need --method see or hybrid' compress k.txt -o x.st --ratio 2 --order 2
 error 2 'order' compress k.txt -o x.st --ratio 2 --method see --wordnet wn --order 9
 error 3 'has no words' compress plain.npy -o x.st --ratio 2 --method see --morphemes k.seg
 error 3 'k.txt' compress k.txt -o x.st --ratio 2 --method see --morphemes k.txt

@@ -199,7 +199,7 @@ TEST_CASE("A fitted residual decodes to what its encoder claims") {
   }
 }
 
-TEST_CASE("More bytes leave less error, and normal rows come near the Gaussian bound") {
+TEST_CASE("More bytes leave less error, and normal rows come near the Gaussian reference") {
   see::Random random(8);
   RowMatrix<float> rows(300, 64);
   for (Index i = 0; i < rows.size(); ++i) rows.data()[i] = static_cast<float>(random.normal());

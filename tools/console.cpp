@@ -54,6 +54,7 @@ void require_writable(const std::string& path) {
 }
 
 void require_other_file(const std::string& input, const std::string& output) {
+  detail::require(output != "-", "-: needed the name of a file to write to");
   std::error_code error;
   detail::require(
       !std::filesystem::equivalent(detail::split_location(input).first, output, error) || error,

@@ -21,7 +21,7 @@ void warn_of_duplicates(Index count);
 /// Throws FileError where a file at `path` could not be written, before long work; leaves no file.
 void require_writable(const std::string& path);
 
-/// Throws Error where `output` is the file `input` (perhaps FILE:TENSOR).
+/// Throws Error where `output` is the file `input` (perhaps FILE:TENSOR), or `-`.
 void require_other_file(const std::string& input, const std::string& output);
 
 }  // namespace see::cli

@@ -111,7 +111,7 @@ class Evaluator {
     const Fidelity fidelity = see::fidelity(original_, compressed_, run_);
     report.relative_error = fidelity.relative_error;
     report.mean_cosine = fidelity.mean_cosine;
-    begin("Gaussian bound");
+    begin("Gaussian reference");
     evaluation.rate_distortion_bound = gaussian_bound(report);
     begin("neighbours");
     if (evaluation.matched >= 2)

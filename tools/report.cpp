@@ -91,7 +91,7 @@ std::string percent(double share, int decimals) { return format("%.*f%%", decima
 class Lines {
  public:
   void add(const std::string& label, const std::string& value) {
-    text_ += format("%-18s", label.c_str()) + value + '\n';
+    text_ += format("%-20s", label.c_str()) + value + '\n';
   }
   void share(const char* label, std::uint64_t bytes, std::uint64_t total) {
     text_ += format("  %-12s%16s bytes%8s\n", label, grouped(bytes).c_str(),
@@ -216,7 +216,7 @@ Json json_of(const KnowledgeSummary& knowledge) {
 void add_error(Lines& lines, const Report& report) {
   if (report.relative_error) lines.add("relative error", error_text(*report.relative_error));
   if (report.evaluation && report.evaluation->rate_distortion_bound)
-    lines.add("Gaussian bound", error_text(*report.evaluation->rate_distortion_bound) +
+    lines.add("Gaussian reference", error_text(*report.evaluation->rate_distortion_bound) +
                                     ", the least for Gaussian rows in as many bytes");
   if (report.mean_cosine) lines.add("mean cosine", correlation_text(*report.mean_cosine));
 }

@@ -151,7 +151,7 @@ class Page {
     LinePlot plot;
     plot.id = "error";
     plot.title = "Relative error against bytes";
-    plot.description = "A line for each method and a dashed line for the Gaussian bound.";
+    plot.description = "A line for each method and a dashed line for the Gaussian reference.";
     plot.x_label = "bytes";
     plot.y_label = "relative error";
     plot.x_scale = plot.y_scale = Scale::log;
@@ -159,12 +159,12 @@ class Page {
     plot.y_format = plain_number;
     plot.series = over_bytes(
         [](const SweepModel& model) { return std::optional(model.relative_error); }, "error");
-    PlotSeries bound{"Gaussian bound", {}, 0, true};
+    PlotSeries bound{"Gaussian reference", {}, 0, true};
     for (const SizedError& one : sweep_.bound) bound.points.push_back({one.bytes, one.error, {}});
     plot.series.push_back(std::move(bound));
 
     HtmlTable table{"Relative error, sum |x-y|\u00b2 / sum |x|\u00b2",
-                    {"method", "size wanted", "bytes", "ratio", "relative error", "Gaussian bound"},
+                    {"method", "size wanted", "bytes", "ratio", "relative error", "Gaussian reference"},
                     {}};
     for (const SweepModel& model : sweep_.models) {
       std::vector<std::string> row = {escape_html(model.method), escape_html(size_name(model))};
