@@ -78,16 +78,17 @@ inline EmbeddingParts<float> compressed_parts(const Table& table, std::uint64_t 
 
 }  // namespace detail
 
-/// Compresses a table to a model, the form of which is chosen for the size; the model's notes
-/// (Model::fit) say how well it came out. Deterministic for a seed, for any executor. Throws on an
-/// empty table, an unknown method, a number that is not finite, or a size that cannot be reached;
-/// the message names the smallest that can. Where progress returns false, compress throws, and a
-/// checkpoint has what is done; without one, method induced goes on to a rough end with the status
-/// "cancelled" among the notes instead. A run that goes on from a checkpoint gives the bits of one
-/// that was not interrupted, and throws FileError where table, size, objective or seed are others
-/// than in the checkpoint. The caller removes the file when the model is safe. Memory of trellis:
-/// the table once (mapped or not), a sample of at most 49,152 rows twice, the model, 16 bytes a row
-/// and some MiB a thread; induced copies the table once. Time is linear in rows.
+/// Compresses a table to a model, the form of which is chosen for the size: that of a file written
+/// with compressed_precision. The model's notes (Model::fit) say how well it came out.
+/// Deterministic for a seed, for any executor. Throws on an empty table, an unknown method, a
+/// number that is not finite, or a size that cannot be reached; the message names the smallest that
+/// can. Where progress returns false, compress throws, and a checkpoint has what is done; without
+/// one, method induced goes on to a rough end with the status "cancelled" among the notes instead.
+/// A run that goes on from a checkpoint gives the bits of one that was not interrupted, and throws
+/// FileError where table, size, objective or seed are others than in the checkpoint. The caller
+/// removes the file when the model is safe. Memory of trellis: the table once (mapped or not), a
+/// sample of at most 49,152 rows twice, the model, 16 bytes a row and some MiB a thread; induced
+/// copies the table once. Time is linear in rows.
 inline Model<float> compress(const Table& table, const CompressOptions& options) {
   const auto methods = compress_methods();
   detail::require(options.method == "auto" || std::ranges::count(methods, options.method) == 1,

@@ -42,7 +42,7 @@ class Vocabulary {
                     "vocabulary offsets end at ", previous, ", needed ", blob_.size());
   }
 
-  /// Copies the words of any range of strings.
+  /// Copies the words of any range of strings; equal ones are kept, and find() gives the first.
   template <class Words>
   static Vocabulary from(const Words& words) {
     std::vector<char> blob;

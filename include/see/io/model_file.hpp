@@ -59,7 +59,8 @@ ModelBytes model_bytes(const Model<Scalar>& model, Precision precision) {
   return content.bytes();
 }
 
-/// Writes the model, whole or not at all; factors, gains and basis are rounded to `precision`.
+/// Writes the model, whole or not at all; factors, gains and basis are rounded to `precision`
+/// (sizes given to compress() are those of Precision::f16).
 /// Throws Error where the words are not as many as the rows, more units are named than there are,
 /// or a number is out of that precision's range; throws FileError where writing fails.
 template <class Scalar>
