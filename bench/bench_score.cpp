@@ -3,7 +3,8 @@
 // scan of a dense table of unit rows.
 //
 // SEE_BENCH_LARGE=1 takes 128,000 words of 1024 numbers (a dense table of 524 MB) in place of
-// 20,000 of 512 for the logits.
+// 20,000 of 512 for the logits. These are measured for tables of 1 MB and of 64 MB too, which an L2
+// and an L3 hold.
 
 #include <algorithm>
 #include <cstdlib>
@@ -29,6 +30,9 @@ struct Size {
 
 Size size() { return std::getenv("SEE_BENCH_LARGE") ? Size{128000, 1024} : Size{20000, 512}; }
 
+/// Words whose dense table has `bytes`.
+Index words_in(Index bytes) { return bytes / (4 * size().dim); }
+
 constexpr Index neighbor_words = 341479, neighbor_dim = 100, best = 10;
 
 see::RowMatrix<float> random_rows(Index count, Index dim) {
@@ -45,16 +49,16 @@ void report(benchmark::State& state, Index words, double bytes, const bench::Wor
 
 bench::Work dense_work(Index dim) { return {double(dim), 4 * double(dim), 0}; }
 
-void dense_logits(benchmark::State& state) {
-  const see::RowMatrix<float>& table = bench::dense_table(size().words, size().dim);
+void dense_logits(benchmark::State& state, Index words) {
+  const see::RowMatrix<float>& table = bench::dense_table(words, size().dim);
   const Eigen::VectorXf hidden = random_rows(1, size().dim).row(0).transpose();
-  Eigen::VectorXf logits(size().words);
+  Eigen::VectorXf logits(words);
   for (auto _ : state) {
     logits.noalias() = table * hidden;
     benchmark::DoNotOptimize(logits.data());
     benchmark::ClobberMemory();
   }
-  report(state, size().words, bench::dense_bytes(size().words, size().dim), dense_work(size().dim));
+  report(state, words, bench::dense_bytes(words, size().dim), dense_work(size().dim));
 }
 
 using Layer = see::EntangledEmbedding<float, 2>;
@@ -62,19 +66,23 @@ using Parts = see::EmbeddingParts<float>;
 
 void logits(benchmark::State& state, const std::function<Parts()>& make, unsigned threads) {
   const see::Scorer scorer{Layer(make())};
+  const Index words = scorer.layer().num_embeddings();
   const see::RowMatrix<float> hidden = random_rows(1, size().dim);
-  see::RowMatrix<float> out(1, size().words);
+  see::RowMatrix<float> out(1, words);
   const see::Executor run = see::threads(threads);
   for (auto _ : state) {
     scorer.logits(hidden, out, run);
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
-  bench::report_rows(state, size().words, bench::file_bytes(scorer.layer()));
+  bench::report_rows(state, words, bench::file_bytes(scorer.layer()));
 }
 
-/// Four senses a word of 2,000 shared units.
-Parts rank_4() { return bench::shared_parts(size().words, size().dim, 2, 2000, 4, 1); }
+/// Four senses a word of 2,000 shared units, or of half as many units as words.
+Parts rank_4_of(Index words) {
+  return bench::shared_parts(words, size().dim, 2, std::min<Index>(2000, words / 2), 4, 1);
+}
+Parts rank_4() { return rank_4_of(size().words); }
 
 /// The form of a table compressed 20 times with induced sememes: as many terms of two units of 256
 /// as fit.
@@ -168,7 +176,16 @@ void register_all() {
   const auto add = [](const std::string& name, auto body) {
     return benchmark::RegisterBenchmark(name.c_str(), body)->Unit(benchmark::kMillisecond);
   };
-  add("logits/dense", dense_logits);
+  add("logits/dense", [](auto& state) { dense_logits(state, size().words); });
+  for (const auto& [place, bytes] :
+       {std::pair("_in_l2", Index{1} << 20), {"_in_l3", Index{1} << 26}}) {
+    add(std::string("logits/dense") + place,
+        [words = words_in(bytes)](auto& state) { dense_logits(state, words); });
+    add(std::string("logits/rank_4") + place + "/1_thread", [words = words_in(bytes)](auto& state) {
+      logits(
+          state, [=] { return rank_4_of(words); }, 1);
+    });
+  }
   const std::pair<const char*, Parts (*)()> forms[] = {{"rank_4", rank_4},
                                                        {"induced_20x", induced_20x},
                                                        {"induced_20x_axes", induced_20x_with_axes}};

@@ -197,6 +197,10 @@ def torch(table):
 def logits(table):
     dense = ("score", "logits/dense")
     table.ratio("rank 4, order 2", dense, ("score", "logits/rank_4/1_thread"), 10)
+    for place, size in (("l2", "1 MB, in L2"), ("l3", "64 MB, in L3")):
+        table.ratio(f"rank 4, order 2, beside a dense table of {size}",
+                    ("score", f"logits/dense_in_{place}"),
+                    ("score", f"logits/rank_4_in_{place}/1_thread"))
     table.ratio("induced at ratio 20", dense, ("score", "logits/induced_20x/1_thread"), 2)
     table.ratio("induced at ratio 20, with a rotation", dense,
                 ("score", "logits/induced_20x_axes/1_thread"))

@@ -10,8 +10,9 @@
 // (codes packed, codebooks and rotation two bytes a number, a mean none). Each is trained on at
 // most --train rows (65,536, drawn with a fixed seed), and the error is that of all rows, with
 // codebooks as floats. Since bytes differ a little, the best of a method's settings is the one
-// whose error is least beside the Gaussian reference at its own bytes; it gets a model of see::compress
-// of exactly as many bytes beside it. --json keeps what was measured, after every setting;
+// whose error is least beside the Gaussian reference at its own bytes; it gets a model of
+// see::compress of exactly as many bytes beside it. --json keeps what was measured, after every
+// setting;
 // --ours-only takes FAISS's side from such files and measures only ours.
 
 #include <omp.h>

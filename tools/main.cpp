@@ -292,8 +292,7 @@ class CommandLine {
                                   "--morphemes"
                             : "sources of knowledge need --method see or hybrid");
       if (!compress_.from_knowledge() && (compress_.order || compress_.sememes))
-        throw CLI::ValidationError("compress",
-                                   "--order and --sememes need --method see or hybrid");
+        throw CLI::ValidationError("compress", "--order and --sememes need --method see or hybrid");
       require_one_size(compress_.ratio, compress_.bytes, "compress");
     });
   }

@@ -217,7 +217,7 @@ void add_error(Lines& lines, const Report& report) {
   if (report.relative_error) lines.add("relative error", error_text(*report.relative_error));
   if (report.evaluation && report.evaluation->rate_distortion_bound)
     lines.add("Gaussian reference", error_text(*report.evaluation->rate_distortion_bound) +
-                                    ", the least for Gaussian rows in as many bytes");
+                                        ", the least for Gaussian rows in as many bytes");
   if (report.mean_cosine) lines.add("mean cosine", correlation_text(*report.mean_cosine));
 }
 

@@ -163,9 +163,10 @@ class Page {
     for (const SizedError& one : sweep_.bound) bound.points.push_back({one.bytes, one.error, {}});
     plot.series.push_back(std::move(bound));
 
-    HtmlTable table{"Relative error, sum |x-y|\u00b2 / sum |x|\u00b2",
-                    {"method", "size wanted", "bytes", "ratio", "relative error", "Gaussian reference"},
-                    {}};
+    HtmlTable table{
+        "Relative error, sum |x-y|\u00b2 / sum |x|\u00b2",
+        {"method", "size wanted", "bytes", "ratio", "relative error", "Gaussian reference"},
+        {}};
     for (const SweepModel& model : sweep_.models) {
       std::vector<std::string> row = {escape_html(model.method), escape_html(size_name(model))};
       if (model.made())
