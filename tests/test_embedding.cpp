@@ -86,11 +86,13 @@ RowMatrix<double> random_rows(Index rows, Index cols, std::uint64_t seed) {
 TEST_CASE("forward agrees with the definition for every shape that has its own kernel",
           "[embedding]") {
   const std::vector<std::vector<Index>> shapes{
-      {8, 8},       {10, 10},      {16, 16},   {32, 32},     {8, 8, 8},
-      {16, 16, 16}, {7, 9},        {3, 5, 7},  {20, 12},     {2, 8, 8},
-      {9, 4, 8},    {5, 3, 2, 16}, {33},       {64},         {1, 10},
-      {12, 100},    {40, 24},      {6, 5, 32}, {4, 4, 4, 4}, {2, 3, 2, 3, 2},
-      {17, 1},      {3, 8, 3},     {8, 16, 32}};
+      {8, 8},       {10, 10},      {16, 16},    {32, 32},     {8, 8, 8},
+      {16, 16, 16}, {7, 9},        {3, 5, 7},   {20, 12},     {2, 8, 8},
+      {9, 4, 8},    {5, 3, 2, 16}, {33},        {64},         {1, 10},
+      {12, 100},    {40, 24},      {6, 5, 32},  {4, 4, 4, 4}, {2, 3, 2, 3, 2},
+      {17, 1},      {3, 8, 3},     {8, 16, 32}, {1, 1},       {2, 40},
+      {3, 130},     {11, 65},      {5, 10},     {15, 20},     {100, 3},
+      {4, 48},      {24, 64},      {6, 33}};
   for (const auto& dims : shapes) {
     Index product = 1;
     for (const Index q : dims) product *= q;
@@ -106,9 +108,9 @@ TEST_CASE("forward agrees with the definition for every shape that has its own k
 TEST_CASE("a row does not depend on the batch, the size of the output or the executor",
           "[embedding]") {
   for (const bool axes : {false, true})
-    for (const Index width : {100, 97}) {
+    for (const auto& [rows, width] : {std::pair<Index, Index>{10, 100}, {10, 97}, {25, 99}}) {
       oracle::Setup setup;
-      setup.dims = {10, 10};
+      setup.dims = {rows, 100 / rows};
       setup.width = width;
       setup.words = 50;
       setup.rank = 5;
@@ -133,8 +135,15 @@ TEST_CASE("a row does not depend on the batch, the size of the output or the exe
 }
 
 TEST_CASE("sums of terms alone are the same past the caches", "[embedding]") {
-  for (const std::vector<Index>& dims :
-       {std::vector<Index>{8, 8, 8}, {16, 16, 16}, {32, 32}, {16, 16}, {8, 8}, {10, 10}, {4, 4, 4}})
+  for (const std::vector<Index>& dims : {std::vector<Index>{8, 8, 8},
+                                         {16, 16, 16},
+                                         {32, 32},
+                                         {16, 16},
+                                         {8, 8},
+                                         {10, 10},
+                                         {4, 4, 4},
+                                         {12, 16},
+                                         {6, 80}})
     for (const Index vectors : {1, 3}) {
       INFO("factors " << see::Shape(dims).to_string());
       const EntangledEmbedding<float> layer(

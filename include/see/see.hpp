@@ -26,6 +26,7 @@
 #include "see/kernel/outer_sum.hpp"
 #include "see/kernel/packet.hpp"
 #include "see/kernel/packet_block.hpp"
+#include "see/kernel/pair_sum.hpp"
 #include "see/kernel/product.hpp"
 #include "see/kernel/pull_factors.hpp"
 #include "see/kernel/score.hpp"

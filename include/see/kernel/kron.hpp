@@ -100,6 +100,11 @@ struct Workspace {
   }
 };
 
+/// kron_sum for one kind of layout.
+template <class Scalar>
+using KronSum = void (*)(const Layout&, Workspace<Scalar>&, std::span<const Sense<Scalar>>, Scalar*,
+                         Index);
+
 namespace detail {
 
 template <class T, class Allocator>

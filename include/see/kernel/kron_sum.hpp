@@ -9,6 +9,7 @@
 #include "see/kernel/kron.hpp"
 #include "see/kernel/outer_sum.hpp"
 #include "see/kernel/packet.hpp"
+#include "see/kernel/pair_sum.hpp"
 
 namespace see::kernel {
 
@@ -148,46 +149,30 @@ void kron_sum(const Shape& layout, Workspace<Scalar>& work, std::span<const Sens
   pack_rows(sum, layout.prefix, layout.suffix, stride, out, width);
 }
 
-/// kron_sum for one kind of layout.
-template <class Scalar>
-using KronSum = void (*)(const Layout&, Workspace<Scalar>&, std::span<const Sense<Scalar>>, Scalar*,
-                         Index);
-
 namespace detail {
 
-template <bool Past, int Order, int Dim, class Scalar>
+template <bool Past, int Dim, class Scalar>
 void kron_sum_of_cube(const Layout&, Workspace<Scalar>& work, std::span<const Sense<Scalar>> senses,
                       Scalar* out, Index width) {
-  if constexpr (is_register_cube<Order, Dim, Scalar>)
-    if (width == Cube<Order, Dim>::prefix * Cube<Order, Dim>::suffix)
-      return cube_sum<Past, Order, Dim>(senses, out);
-  kron_sum<Past>(Cube<Order, Dim>(), work, senses, out, width);
-}
-
-/// kron_sum_of_cube for one of Dims, or null.
-template <bool Past, int Order, class Scalar, int... Dims>
-KronSum<Scalar> cube_among(Index dim, std::integer_sequence<int, Dims...>) {
-  KronSum<Scalar> found = nullptr;
-  ((dim == Dims ? void(found = kron_sum_of_cube<Past, Order, Dims, Scalar>) : void()), ...);
-  return found;
+  if constexpr (is_register_cube<Dim, Scalar>)
+    if (width == Dim * Dim * Dim) return cube_sum<Past, Dim>(senses, out);
+  kron_sum<Past>(Cube<3, Dim>(), work, senses, out, width);
 }
 
 }  // namespace detail
 
-/// The kron_sum that suits `layout` best: dimensions that are known when compiling for common
-/// layouts of equal dimensions.
+/// The kron_sum that suits `layout` best: of two factors straight from these, unless there are so
+/// many rows that terms are better set up once for all tiles, and of three with dimensions that are
+/// known when compiling where they are equal and common.
 template <class Scalar, bool Past = false>
 KronSum<Scalar> choose_kron_sum(const Layout& layout) {
-  const auto* const dims = layout.dims.data();
-  KronSum<Scalar> found = nullptr;
-  if (std::all_of(dims, dims + layout.order, [&](Index dim) { return dim == dims[0]; })) {
-    if (layout.order == 2)
-      found =
-          detail::cube_among<Past, 2, Scalar>(dims[0], std::integer_sequence<int, 8, 10, 16, 32>());
-    if (layout.order == 3)
-      found = detail::cube_among<Past, 3, Scalar>(dims[0], std::integer_sequence<int, 8, 16>());
+  const auto& dims = layout.dims;
+  if (layout.order == 2 && dims[0] <= 48) return choose_pair_sum<Scalar, Past>(dims[0], dims[1]);
+  if (layout.order == 3 && dims[0] == dims[1] && dims[0] == dims[2]) {
+    if (dims[0] == 8) return detail::kron_sum_of_cube<Past, 8, Scalar>;
+    if (dims[0] == 16) return detail::kron_sum_of_cube<Past, 16, Scalar>;
   }
-  return found ? found : kron_sum<Past, Layout, Scalar>;
+  return kron_sum<Past, Layout, Scalar>;
 }
 
 }  // namespace see::kernel
