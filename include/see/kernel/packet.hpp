@@ -168,6 +168,25 @@ inline Scalar sum(const Scalar* x, Index n) {
   return sum;
 }
 
+/// out[i] = the highest of x[i], x[i + stride], ... of `count` >= 1 numbers, for i < n; not a
+/// number where one of them is none.
+template <class Scalar>
+inline void highest_of_rows(const Scalar* x, Index stride, Index n, Index count, Scalar* out) {
+  const auto higher = [](const auto& a, const auto& b) {
+    return Eigen::internal::pmax<Eigen::PropagateNaN>(a, b);
+  };
+  Index i = 0;
+  for (; i + lanes<Scalar> <= n; i += lanes<Scalar>) {
+    Packet<Scalar> most = load(x + i);
+    for (Index k = 1; k < count; ++k) most = higher(load(x + i + k * stride), most);
+    store(out + i, most);
+  }
+  for (; i < n; ++i) {
+    out[i] = x[i];
+    for (Index k = 1; k < count; ++k) out[i] = higher(x[i + k * stride], out[i]);
+  }
+}
+
 /// x_k = x_k * factor_k + term_k for k < n, rounded alike wherever the numbers lie.
 template <class Scalar>
 inline void scale_and_shift(Scalar* x, const Scalar* factor, const Scalar* term, Index n) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "see/core/types.hpp"
+#include "see/kernel/packet.hpp"
 
 namespace see {
 
@@ -48,16 +49,11 @@ class TopK {
   static void offer_block(TopK* best, Index word, const Scores& scores) {
     const Index states = scores.rows(), words = scores.cols();
     // Few blocks have a score that comes in: a pass for all states at once finds whose they are.
-    Eigen::Array<Scalar, Eigen::Dynamic, 1> bars(states);
-    Eigen::Array<int, Eigen::Dynamic, 1> comes_in =
-        Eigen::Array<int, Eigen::Dynamic, 1>::Zero(states);
-    for (Index i = 0; i < states; ++i) bars[i] = best[i].bar_;
-    for (Index j = 0; j < words; ++j) {
-      const Scalar* score = &scores.coeffRef(0, j);
-      for (Index i = 0; i < states; ++i) comes_in[i] |= !(score[i] < bars[i]);
-    }
+    std::vector<Scalar> highest(static_cast<std::size_t>(states));
+    kernel::highest_of_rows(scores.data(), scores.outerStride(), states, words, highest.data());
     for (Index i = 0; i < states; ++i)
-      for (Index j = 0; comes_in[i] && j < words; ++j) best[i].offer(word + j, scores(i, j));
+      if (!(highest[static_cast<std::size_t>(i)] < best[i].bar_))
+        for (Index j = 0; j < words; ++j) best[i].offer(word + j, scores(i, j));
   }
 
   /// Offers what another one kept.
