@@ -9,7 +9,7 @@
 
 #include "see/compress/compress.hpp"
 #include "see/compress/fit.hpp"
-#include "see/compress/induce.hpp"
+#include "see/compress/induced/induce.hpp"
 #include "tables.hpp"
 
 namespace {

@@ -230,7 +230,7 @@ void register_all() {
         kept([rows = rows] { return dense_by_eigen(rows, dim); }), {1});
   }
   add("d512/stores", kept([] { return stores(false); }), {1});
-  add("d512/stores_past_caches", kept([] { return stores(true); }), {1});
+  add("d512/non_temporal_stores", kept([] { return stores(true); }), {1});
 
   add("d100/induced_9_terms", kept([] { return entangled<Order2>(bench::induced_parts(341479)); }),
       {1});

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "see/baseline/compress_baseline.hpp"
-#include "see/eval/row_source.hpp"
+#include "see/core/row_source.hpp"
 
 /// Tables and models for the tests of baselines.
 namespace baselines {

@@ -13,8 +13,8 @@
 
 #include "baseline_tables.hpp"
 #include "catch.hpp"
-#include "see/baseline/frozen_layer.hpp"
 #include "see/nn/dense.hpp"
+#include "see/nn/frozen.hpp"
 #include "see/nn/layer.hpp"
 #include "temp_dir.hpp"
 

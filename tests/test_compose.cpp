@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "see/compress/fit_knowledge.hpp"
+#include "see/compress/knowledge/fit_knowledge.hpp"
 #include "see/core/random.hpp"
 #include "see/eval/error.hpp"
 #include "see/knowledge/compose.hpp"

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "see/compress/induce.hpp"
-#include "see/compress/induce_choose.hpp"
+#include "see/compress/induced/induce.hpp"
+#include "see/compress/induced/induce_choose.hpp"
 
 using see::Index;
 using see::RowMatrix;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "see/compress/knowledge_model.hpp"
+#include "see/compress/knowledge/knowledge_model.hpp"
 #include "see/compress/truncate.hpp"
 #include "see/core/random.hpp"
 #include "see/eval/cosine.hpp"

@@ -13,7 +13,7 @@
 #include "catch.hpp"
 #include "oracle.hpp"
 #include "residual_layers.hpp"
-#include "see/compress/fit_residual.hpp"
+#include "see/compress/trellis/fit_residual.hpp"
 #include "see/io/model_file.hpp"
 #include "see/model/cosine_search.hpp"
 #include "see/model/similarity.hpp"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "see/compress/fit_residual.hpp"
+#include "see/compress/trellis/fit_residual.hpp"
 
 using see::Index;
 using see::RowMatrix;

@@ -11,7 +11,7 @@
 #include "report.hpp"
 #include "see/baseline/compress_baseline.hpp"
 #include "see/compress/frequency.hpp"
-#include "see/compress/knowledge_model.hpp"
+#include "see/compress/knowledge/knowledge_model.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/read_table.hpp"
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "knowledge_sources.hpp"
-#include "see/compress/knowledge_model.hpp"
+#include "see/compress/knowledge/knowledge_model.hpp"
 #include "see/error.hpp"
 #include "see/knowledge/segment_unsupervised.hpp"
 

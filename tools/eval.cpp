@@ -13,11 +13,11 @@
 #include "report.hpp"
 #include "see/baseline/compressed_table.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/eval/analogy.hpp"
 #include "see/eval/error.hpp"
 #include "see/eval/neighbors.hpp"
 #include "see/eval/rate_distortion.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/eval/word_similarity.hpp"
 #include "see/io/read_table.hpp"
 

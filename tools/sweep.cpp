@@ -12,10 +12,10 @@
 #include "progress_bar.hpp"
 #include "see/baseline/compress_baseline.hpp"
 #include "see/baseline/compressed_table.hpp"
+#include "see/core/row_source.hpp"
 #include "see/eval/error.hpp"
 #include "see/eval/neighbors.hpp"
 #include "see/eval/rate_distortion.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/io/atomic_file.hpp"
 #include "see/io/read_table.hpp"
 

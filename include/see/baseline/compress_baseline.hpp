@@ -16,10 +16,10 @@
 #include "see/baseline/word2ketxs.hpp"
 #include "see/compress/compress.hpp"
 #include "see/compress/compress_options.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
 #include "see/eval/error.hpp"
-#include "see/eval/row_source.hpp"
 
 namespace see {
 

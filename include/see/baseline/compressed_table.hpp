@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "see/baseline/baseline.hpp"
-#include "see/compress/induced_model.hpp"
+#include "see/compress/induced/induced_model.hpp"
 #include "see/core/vocabulary.hpp"
 #include "see/io/model_file.hpp"
 #include "see/io/safetensors.hpp"

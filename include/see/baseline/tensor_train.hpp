@@ -10,8 +10,8 @@
 
 #include "see/baseline/baseline_rows.hpp"
 #include "see/baseline/half_array.hpp"
-#include "see/baseline/second_moments.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/second_moments.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
 #include "see/model/shape.hpp"

@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "see/compress/row_classes.hpp"
+#include "see/compress/trellis/row_classes.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/error.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/io/safetensors.hpp"
 #include "see/io/write_safetensors.hpp"
 

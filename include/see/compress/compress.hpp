@@ -13,15 +13,15 @@
 
 #include "see/compress/compress_options.hpp"
 #include "see/compress/fit.hpp"
-#include "see/compress/induced_model.hpp"
+#include "see/compress/induced/induced_model.hpp"
 #include "see/compress/row_weights.hpp"
-#include "see/compress/trellis_model.hpp"
+#include "see/compress/trellis/trellis_model.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
 #include "see/eval/error.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/model/builders.hpp"
 
 namespace see {

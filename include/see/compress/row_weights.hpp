@@ -11,10 +11,10 @@
 
 #include "see/compress/compress_options.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/eval/error.hpp"
-#include "see/eval/row_source.hpp"
 
 /// How much the error of each row counts. No weights: each row counts 1.
 namespace see::detail {

@@ -11,11 +11,11 @@
 
 #include "see/compress/compress.hpp"
 #include "see/compress/compress_options.hpp"
-#include "see/compress/knowledge_model.hpp"
+#include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/io/model_file.hpp"
 
 namespace see {

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/eval/cosine.hpp"
 #include "see/eval/neighbors.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/eval/word_lookup.hpp"
 
 namespace see {

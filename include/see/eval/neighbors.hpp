@@ -9,10 +9,10 @@
 
 #include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/eval/cosine.hpp"
-#include "see/eval/row_source.hpp"
 
 namespace see {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
-#include "see/eval/row_source.hpp"
 
 namespace see {
 

@@ -6,9 +6,9 @@
 
 #include "see/core/types.hpp"
 #include "see/kernel/kron.hpp"
+#include "see/kernel/non_temporal.hpp"
 #include "see/kernel/outer_sum.hpp"
 #include "see/kernel/packet.hpp"
-#include "see/kernel/stream.hpp"
 
 /// Sums of product states of three factors of one small dimension: accumulated in registers
 /// straight from the factors, with no memory between.
@@ -34,7 +34,7 @@ EIGEN_ALWAYS_INLINE Packet<Scalar> cube_column(const Scalar* b, const Scalar* c,
                     multiply(gain, load(c + Column * width % Dim)));
 }
 
-template <bool Past, int Dim, int First, class Scalar, int... I, int... K>
+template <bool NonTemporal, int Dim, int First, class Scalar, int... I, int... K>
 EIGEN_ALWAYS_INLINE void cube_tile(std::integer_sequence<int, I...>,
                                    std::integer_sequence<int, K...>,
                                    std::span<const Sense<Scalar>> senses, Index row, Scalar* out) {
@@ -51,10 +51,10 @@ EIGEN_ALWAYS_INLINE void cube_tile(std::integer_sequence<int, I...>,
     }
   }
   out += row * Dim * Dim + First * lanes<Scalar>;
-  (write<Past>(out + I / packets * Dim * Dim + I % packets * lanes<Scalar>, sum[I]), ...);
+  (write<NonTemporal>(out + I / packets * Dim * Dim + I % packets * lanes<Scalar>, sum[I]), ...);
 }
 
-template <bool Past, int Dim, class Scalar, int... Tile>
+template <bool NonTemporal, int Dim, class Scalar, int... Tile>
 EIGEN_ALWAYS_INLINE void cube_tiles(std::integer_sequence<int, Tile...>,
                                     std::span<const Sense<Scalar>> senses, Scalar* out) {
   constexpr int columns = Dim * Dim / lanes<Scalar>;
@@ -63,20 +63,21 @@ EIGEN_ALWAYS_INLINE void cube_tiles(std::integer_sequence<int, Tile...>,
   static_assert(Dim % rows == 0 && columns % packets == 0);
   const auto column = [&]<int First>(std::integral_constant<int, First>) {
     for (Index row = 0; row < Dim; row += rows)
-      cube_tile<Past, Dim, First>(Numbers<rows * packets>(), Numbers<packets>(), senses, row, out);
+      cube_tile<NonTemporal, Dim, First>(Numbers<rows * packets>(), Numbers<packets>(), senses, row,
+                                         out);
   };
   (column(std::integral_constant<int, Tile * packets>()), ...);
 }
 
 }  // namespace detail
 
-/// out[0 .. Dim^3) = the sum of the senses' product states, as kron_sum's. `Past`: past the caches,
-/// where `out` is aligned to a register. Cost: Dim^3 multiply-adds a term, and two multiplications
-/// for each `rows` of them.
-template <bool Past, int Dim, class Scalar>
+/// out[0 .. Dim^3) = the sum of the senses' product states, as kron_sum's. `NonTemporal`: past the
+/// caches, where `out` is aligned to a register. Cost: Dim^3 multiply-adds a term, and two
+/// multiplications for each `rows` of them.
+template <bool NonTemporal, int Dim, class Scalar>
 void cube_sum(std::span<const Sense<Scalar>> senses, Scalar* out) {
   constexpr int columns = Dim * Dim / static_cast<int>(lanes<Scalar>);
-  detail::cube_tiles<Past, Dim>(detail::Numbers<(columns + 1) / 2>(), senses, out);
+  detail::cube_tiles<NonTemporal, Dim>(detail::Numbers<(columns + 1) / 2>(), senses, out);
 }
 
 }  // namespace see::kernel

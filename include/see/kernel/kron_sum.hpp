@@ -87,7 +87,7 @@ inline void pack_rows(const Scalar* from, Index rows, Index cols, Index stride, 
 /// `out` must not overlap the factors. Allocates only where `work` must grow.
 ///
 /// `Shape` is Layout, or a Cube where the dimensions are known when compiling.
-template <bool Past = false, class Shape, class Scalar>
+template <bool NonTemporal = false, class Shape, class Scalar>
 void kron_sum(const Shape& layout, Workspace<Scalar>& work, std::span<const Sense<Scalar>> senses,
               Scalar* out, Index width) {
   using namespace detail;
@@ -139,8 +139,8 @@ void kron_sum(const Shape& layout, Workspace<Scalar>& work, std::span<const Sens
       own += layout.prefix;
     }
   if (stride == layout.suffix && width == layout.prefix * layout.suffix) {
-    outer_sum<Past, rows, cols>(prefixes, layout.prefix, suffixes, stride, stride, terms, out,
-                                stride);
+    outer_sum<NonTemporal, rows, cols>(prefixes, layout.prefix, suffixes, stride, stride, terms,
+                                       out, stride);
     return;
   }
   Scalar* sum = at_least(work.sum, layout.prefix * stride);
@@ -151,12 +151,12 @@ void kron_sum(const Shape& layout, Workspace<Scalar>& work, std::span<const Sens
 
 namespace detail {
 
-template <bool Past, int Dim, class Scalar>
+template <bool NonTemporal, int Dim, class Scalar>
 void kron_sum_of_cube(const Layout&, Workspace<Scalar>& work, std::span<const Sense<Scalar>> senses,
                       Scalar* out, Index width) {
   if constexpr (is_register_cube<Dim, Scalar>)
-    if (width == Dim * Dim * Dim) return cube_sum<Past, Dim>(senses, out);
-  kron_sum<Past>(Cube<3, Dim>(), work, senses, out, width);
+    if (width == Dim * Dim * Dim) return cube_sum<NonTemporal, Dim>(senses, out);
+  kron_sum<NonTemporal>(Cube<3, Dim>(), work, senses, out, width);
 }
 
 }  // namespace detail
@@ -164,15 +164,16 @@ void kron_sum_of_cube(const Layout&, Workspace<Scalar>& work, std::span<const Se
 /// The kron_sum that suits `layout` best: of two factors straight from these, unless there are so
 /// many rows that terms are better set up once for all tiles, and of three with dimensions that are
 /// known when compiling where they are equal and common.
-template <class Scalar, bool Past = false>
+template <class Scalar, bool NonTemporal = false>
 KronSum<Scalar> choose_kron_sum(const Layout& layout) {
   const auto& dims = layout.dims;
-  if (layout.order == 2 && dims[0] <= 48) return choose_pair_sum<Scalar, Past>(dims[0], dims[1]);
+  if (layout.order == 2 && dims[0] <= 48)
+    return choose_pair_sum<Scalar, NonTemporal>(dims[0], dims[1]);
   if (layout.order == 3 && dims[0] == dims[1] && dims[0] == dims[2]) {
-    if (dims[0] == 8) return detail::kron_sum_of_cube<Past, 8, Scalar>;
-    if (dims[0] == 16) return detail::kron_sum_of_cube<Past, 16, Scalar>;
+    if (dims[0] == 8) return detail::kron_sum_of_cube<NonTemporal, 8, Scalar>;
+    if (dims[0] == 16) return detail::kron_sum_of_cube<NonTemporal, 16, Scalar>;
   }
-  return kron_sum<Past, Layout, Scalar>;
+  return kron_sum<NonTemporal, Layout, Scalar>;
 }
 
 }  // namespace see::kernel

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "see/core/types.hpp"
+#include "see/kernel/non_temporal.hpp"
 #include "see/kernel/packet.hpp"
-#include "see/kernel/stream.hpp"
 
 namespace see::kernel {
 
@@ -30,7 +30,7 @@ inline constexpr int most_rows = std::min(10, (registers<Scalar> - Packets - 1) 
 template <int N>
 using Numbers = std::make_integer_sequence<int, N>;
 
-template <bool Past, class Scalar, int... I, int... K>
+template <bool NonTemporal, class Scalar, int... I, int... K>
 EIGEN_ALWAYS_INLINE void outer_sum_tile(std::integer_sequence<int, I...>,
                                         std::integer_sequence<int, K...>, const Scalar* const* left,
                                         Index row, const Scalar* right, Index stride, Index terms,
@@ -42,33 +42,33 @@ EIGEN_ALWAYS_INLINE void outer_sum_tile(std::integer_sequence<int, I...>,
     const Packet<Scalar> against[] = {load(right + K * lanes<Scalar>)...};
     ((sum[I] = multiply_add(broadcast(numbers[I / packets]), against[I % packets], sum[I])), ...);
   }
-  (write<Past>(out + I / packets * out_stride + I % packets * lanes<Scalar>, sum[I]), ...);
+  (write<NonTemporal>(out + I / packets * out_stride + I % packets * lanes<Scalar>, sum[I]), ...);
 }
 
 /// out[r][0 .. Packets * lanes) = sum_t left[t][row + r] * right[t][...] for r < Rows.
-template <bool Past, int Rows, int Packets, class Scalar>
+template <bool NonTemporal, int Rows, int Packets, class Scalar>
 EIGEN_ALWAYS_INLINE void outer_sum_tile(const Scalar* const* left, Index row, const Scalar* right,
                                         Index stride, Index terms, Scalar* out, Index out_stride) {
-  outer_sum_tile<Past>(Numbers<Rows * Packets>(), Numbers<Packets>(), left, row, right, stride,
-                       terms, out, out_stride);
+  outer_sum_tile<NonTemporal>(Numbers<Rows * Packets>(), Numbers<Packets>(), left, row, right,
+                              stride, terms, out, out_stride);
 }
 
 /// The same for `rows` rows, in tiles of Rows rows, then of half as many, and so on.
-template <bool Past, int Rows, int Packets, class Scalar>
+template <bool NonTemporal, int Rows, int Packets, class Scalar>
 EIGEN_ALWAYS_INLINE void outer_sum_rows(const Scalar* const* left, Index row, Index rows,
                                         const Scalar* right, Index stride, Index terms, Scalar* out,
                                         Index out_stride) {
   for (; rows >= Rows; rows -= Rows, row += Rows)
-    outer_sum_tile<Past, Rows, Packets>(left, row, right, stride, terms, out + row * out_stride,
-                                        out_stride);
+    outer_sum_tile<NonTemporal, Rows, Packets>(left, row, right, stride, terms,
+                                               out + row * out_stride, out_stride);
   if constexpr (Rows > 1)
     if (rows > 0)
-      outer_sum_rows<Past, Rows / 2, Packets>(left, row, rows, right, stride, terms, out,
-                                              out_stride);
+      outer_sum_rows<NonTemporal, Rows / 2, Packets>(left, row, rows, right, stride, terms, out,
+                                                     out_stride);
 }
 
 /// `Known` is the number of rows where it is known when compiling, else 0.
-template <bool Past, int Known, int Packets, class Scalar>
+template <bool NonTemporal, int Known, int Packets, class Scalar>
 EIGEN_ALWAYS_INLINE void outer_sum_columns(const Scalar* const* left, Index rows,
                                            const Scalar* right, Index stride, Index terms,
                                            Scalar* out, Index out_stride) {
@@ -79,8 +79,8 @@ EIGEN_ALWAYS_INLINE void outer_sum_columns(const Scalar* const* left, Index rows
                                      : most >= 2 ? 2
                                                  : 1)
                                   : (Known + tiles - 1) / tiles;
-  outer_sum_rows<Past, tile, Packets>(left, 0, Known == 0 ? rows : Known, right, stride, terms, out,
-                                      out_stride);
+  outer_sum_rows<NonTemporal, tile, Packets>(left, 0, Known == 0 ? rows : Known, right, stride,
+                                             terms, out, out_stride);
 }
 
 }  // namespace detail
@@ -89,7 +89,7 @@ EIGEN_ALWAYS_INLINE void outer_sum_columns(const Scalar* const* left, Index rows
 /// lanes; rows of `right` and `out` are `stride` and `out_stride` numbers apart. Accumulators stay
 /// in registers. Cost: terms * rows * cols multiply-adds.
 /// `Rows` and `Cols` are rows and cols where they are known when compiling, else 0.
-template <bool Past = false, int Rows = 0, int Cols = 0, class Scalar>
+template <bool NonTemporal = false, int Rows = 0, int Cols = 0, class Scalar>
 EIGEN_ALWAYS_INLINE void outer_sum(const Scalar* const* left, Index rows, const Scalar* right,
                                    Index cols, Index stride, Index terms, Scalar* out,
                                    Index out_stride) {
@@ -97,15 +97,15 @@ EIGEN_ALWAYS_INLINE void outer_sum(const Scalar* const* left, Index rows, const 
   constexpr Index wide = 4 * lanes<Scalar>;
   if constexpr (Cols > 0) cols = Cols;
   for (; cols >= wide; cols -= wide, right += wide, out += wide)
-    outer_sum_columns<Past, Rows, 4>(left, rows, right, stride, terms, out, out_stride);
+    outer_sum_columns<NonTemporal, Rows, 4>(left, rows, right, stride, terms, out, out_stride);
   constexpr int last = static_cast<int>(Cols % wide / lanes<Scalar>);
   const auto packets = Cols > 0 ? last : cols / lanes<Scalar>;
   if ((Cols == 0 || last == 3) && packets == 3)
-    outer_sum_columns<Past, Rows, 3>(left, rows, right, stride, terms, out, out_stride);
+    outer_sum_columns<NonTemporal, Rows, 3>(left, rows, right, stride, terms, out, out_stride);
   if ((Cols == 0 || last == 2) && packets == 2)
-    outer_sum_columns<Past, Rows, 2>(left, rows, right, stride, terms, out, out_stride);
+    outer_sum_columns<NonTemporal, Rows, 2>(left, rows, right, stride, terms, out, out_stride);
   if ((Cols == 0 || last == 1) && packets == 1)
-    outer_sum_columns<Past, Rows, 1>(left, rows, right, stride, terms, out, out_stride);
+    outer_sum_columns<NonTemporal, Rows, 1>(left, rows, right, stride, terms, out, out_stride);
 }
 
 }  // namespace see::kernel

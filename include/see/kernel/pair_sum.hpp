@@ -6,9 +6,9 @@
 
 #include "see/core/types.hpp"
 #include "see/kernel/kron.hpp"
+#include "see/kernel/non_temporal.hpp"
 #include "see/kernel/outer_sum.hpp"
 #include "see/kernel/packet.hpp"
-#include "see/kernel/stream.hpp"
 
 /// Sums of product states of two factors of any dimensions: accumulated in registers straight from
 /// the factors, with no memory between.
@@ -105,14 +105,14 @@ void pair_sum_of_any(const Layout& layout, std::span<const Sense<Scalar>> senses
 
 /// pair_sum in tiles of `Height` rows, at most q_1, and `Packets` registers. `Dim`: q_1 and q_2
 /// where they are equal and known when compiling, else 0.
-template <bool Past, int Height, int Packets, int Dim, class Scalar>
+template <bool NonTemporal, int Height, int Packets, int Dim, class Scalar>
 void pair_sum(const Layout& layout, Workspace<Scalar>&, std::span<const Sense<Scalar>> senses,
               Scalar* out, Index width) {
   if constexpr (Dim > 0)
     if (width == Dim * Dim)
       return pair_tiles<Height>(Numbers<Packets>(), Dim, Dim, senses,
-                                PairOut<Scalar>{out, Dim * Dim, Past});
-  pair_sum_of_any<Height, Packets>(layout, senses, PairOut<Scalar>{out, width, Past});
+                                PairOut<Scalar>{out, Dim * Dim, NonTemporal});
+  pair_sum_of_any<Height, Packets>(layout, senses, PairOut<Scalar>{out, width, NonTemporal});
 }
 
 /// Registers in the row of a tile, 1 to 4, so that rows of `cols` numbers take the fewest tiles.
@@ -145,25 +145,25 @@ constexpr Index tile_height(Index rows, Index packets, std::integer_sequence<int
   return best;
 }
 
-template <bool Past, int Packets, class Scalar, int... Height>
+template <bool NonTemporal, int Packets, class Scalar, int... Height>
 KronSum<Scalar> pair_sum_of_height(Index height, std::integer_sequence<int, Height...>) {
   KronSum<Scalar> found = nullptr;
   const auto choose = [&]<int H>(std::integral_constant<int, H>) {
     if constexpr (tile_fits<Scalar>(H, Packets))
-      if (H == height) found = pair_sum<Past, H, Packets, 0, Scalar>;
+      if (H == height) found = pair_sum<NonTemporal, H, Packets, 0, Scalar>;
   };
   (choose(std::integral_constant<int, Height>()), ...);
   return found;
 }
 
-template <bool Past, class Scalar, int... Dim>
+template <bool NonTemporal, class Scalar, int... Dim>
 KronSum<Scalar> pair_sum_of_square(Index dim, std::integer_sequence<int, Dim...>) {
   KronSum<Scalar> found = nullptr;
   const auto choose = [&]<int D>(std::integral_constant<int, D>) {
     constexpr int packets = tile_packets<Scalar>(D),
                   height = tile_height<Scalar>(D, packets, TileHeights());
-    if constexpr (!Past || D % lanes<Scalar> == 0)
-      if (D == dim) found = pair_sum<Past, height, packets, D, Scalar>;
+    if constexpr (!NonTemporal || D % lanes<Scalar> == 0)
+      if (D == dim) found = pair_sum<NonTemporal, height, packets, D, Scalar>;
   };
   (choose(std::integral_constant<int, Dim>()), ...);
   return found;
@@ -177,25 +177,25 @@ KronSum<Scalar> pair_sum_of_square(Index dim, std::integer_sequence<int, Dim...>
 ///
 /// of two factors of q_1 and q_2 numbers, as kron_sum does, at the price of q_1 q_2 multiply-adds a
 /// term, each rounded up to whole tiles. Equal dimensions that are common are known to it when
-/// compiling. `Past`: past the caches, where `out` is aligned to a register and rows are whole
-/// ones.
-template <class Scalar, bool Past>
+/// compiling. `NonTemporal`: past the caches, where `out` is aligned to a register and rows are
+/// whole ones.
+template <class Scalar, bool NonTemporal>
 KronSum<Scalar> choose_pair_sum(Index rows, Index cols) {
   using namespace detail;
-  if constexpr (Past)
+  if constexpr (NonTemporal)
     if (cols % lanes<Scalar> != 0) return choose_pair_sum<Scalar, false>(rows, cols);
   if (rows == cols)
-    if (const auto found =
-            pair_sum_of_square<Past, Scalar>(rows, std::integer_sequence<int, 8, 10, 16, 32>()))
+    if (const auto found = pair_sum_of_square<NonTemporal, Scalar>(
+            rows, std::integer_sequence<int, 8, 10, 16, 32>()))
       return found;
   const Index packets = tile_packets<Scalar>(cols);
   const Index height = tile_height<Scalar>(rows, packets, TileHeights());
-  if (packets == 1) return pair_sum_of_height<Past, 1, Scalar>(height, TileHeights());
+  if (packets == 1) return pair_sum_of_height<NonTemporal, 1, Scalar>(height, TileHeights());
   if constexpr (registers<Scalar> >= 32) {
-    if (packets == 3) return pair_sum_of_height<Past, 3, Scalar>(height, TileHeights());
-    if (packets == 4) return pair_sum_of_height<Past, 4, Scalar>(height, TileHeights());
+    if (packets == 3) return pair_sum_of_height<NonTemporal, 3, Scalar>(height, TileHeights());
+    if (packets == 4) return pair_sum_of_height<NonTemporal, 4, Scalar>(height, TileHeights());
   }
-  return pair_sum_of_height<Past, 2, Scalar>(height, TileHeights());
+  return pair_sum_of_height<NonTemporal, 2, Scalar>(height, TileHeights());
 }
 
 }  // namespace see::kernel

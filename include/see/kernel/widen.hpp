@@ -6,20 +6,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "see/core/storage.hpp"
 #include "see/core/types.hpp"
 
 namespace see {
-
-/// How the numbers of an inventory lie in memory: as the scalar that they are computed with, in 16
-/// bits (IEEE half precision, or the upper half of a float), or in 8 with a half-precision scale
-/// for every int8_block numbers of a unit (x = scale * code).
-enum class Storage { native, f16, bf16, i8 };
-
-/// Numbers of a unit that share a scale in Storage::i8 (the last block of a unit may have fewer).
-inline constexpr Index int8_block = 32;
-
-/// Scales of a unit of `length` numbers in Storage::i8.
-constexpr Index int8_scales(Index length) { return (length + int8_block - 1) / int8_block; }
 
 namespace kernel {
 

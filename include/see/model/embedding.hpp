@@ -16,11 +16,11 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/kron.hpp"
-#include "see/kernel/stream.hpp"
+#include "see/kernel/non_temporal.hpp"
+#include "see/model/backward.hpp"
+#include "see/model/gather.hpp"
 #include "see/model/gradient.hpp"
 #include "see/model/parts.hpp"
-#include "see/model/pullback.hpp"
-#include "see/model/word_sums.hpp"
 
 namespace see {
 
@@ -233,7 +233,7 @@ class EntangledEmbedding {
     gradient.check_form(shapes_);
     const auto* id = std::ranges::data(ids);
     gradient.add_ranges(run, out_gradient.rows(), [&](Index first, Index last, auto& into) {
-      detail::Pullback<Scalar, Order>(parts_, layout_, frozen_, into)
+      detail::Backward<Scalar, Order>(parts_, layout_, frozen_, into)
           .rows(id + first, last - first, out_gradient.middleRows(first, last - first));
     });
   }
@@ -242,7 +242,7 @@ class EntangledEmbedding {
   static constexpr Index largest_block = 64;        // rows that pass through the basis together
   static constexpr Index streamed_bytes = 8 << 20;  // outputs that no near cache would keep
 
-  using Sums = detail::WordSums<Scalar, Order>;
+  using Sums = detail::Gather<Scalar, Order>;
 
   void check_parameter(int number) const {
     detail::require(number >= 0 && static_cast<std::size_t>(number) < frozen_.size(),
@@ -283,7 +283,7 @@ class EntangledEmbedding {
     Sums sums(parts_, layout_);
     auto walk = sums.begin(id, out.rows());
     const bool past = far && is_plain() && kernel::is_aligned(out.data(), out.outerStride());
-    if (past) sums.write_past_caches();
+    if (past) sums.write_non_temporal();
     const bool copied = far && !past;
     const Index block = copied ? streamed_block() : largest_block;
     for (Index first = 0; first < out.rows(); first += block) {

@@ -13,7 +13,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/embedding.hpp"
-#include "see/model/hidden_group.hpp"
+#include "see/model/score_batch.hpp"
 #include "see/model/score_plan.hpp"
 #include "see/model/top_k.hpp"
 
@@ -153,7 +153,7 @@ class Scorer {
   static constexpr std::size_t range_size = 4096;
 
  private:
-  using Group = detail::HiddenGroup<Scalar, Order>;
+  using Group = detail::ScoreBatch<Scalar, Order>;
 
   template <class Visit>
   void for_groups(ConstRowMatrixRef<Scalar> hidden, const Executor& run, const Visit& visit) const {

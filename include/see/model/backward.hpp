@@ -7,13 +7,13 @@
 
 #include "see/core/types.hpp"
 #include "see/kernel/kron_gradient.hpp"
+#include "see/model/gather.hpp"
 #include "see/model/gradient.hpp"
 #include "see/model/parts.hpp"
-#include "see/model/word_sums.hpp"
 
 namespace see::detail {
 
-/// Memory that a Pullback reuses from call to call; grows, never shrinks.
+/// Memory that a Backward reuses from call to call; grows, never shrinks.
 template <class Scalar>
 struct PullbackWorkspace {
   // Aligned, since Eigen sums a row (LayerNorm) in an order that depends on where it lies.
@@ -35,9 +35,9 @@ struct PullbackWorkspace {
 ///
 /// Uses this thread's workspace: at most one lives in a thread at a time.
 template <class Scalar, int Order>
-class Pullback {
+class Backward {
  public:
-  Pullback(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
+  Backward(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
            const std::vector<bool>& frozen, Gradient<Scalar>& gradient)
       : parts_(parts),
         layout_(layout),
@@ -64,8 +64,8 @@ class Pullback {
       }
   }
 
-  Pullback(const Pullback&) = delete;
-  Pullback& operator=(const Pullback&) = delete;
+  Backward(const Backward&) = delete;
+  Backward& operator=(const Backward&) = delete;
 
   /// Adds the gradient of sum_i <out_gradient row i, E(id[i])>, the padding row left out.
   /// `out_gradient` has a row for each of `count` ids.
@@ -168,7 +168,7 @@ class Pullback {
     const Index dim = rows.cols();
     RowMatrixMap<Scalar> inputs(kernel::detail::at_least(work_.inputs, rows.size()), rows.rows(),
                                 dim);
-    WordSums<Scalar, Order>(parts_, layout_).rows(id, rows.rows(), inputs);
+    Gather<Scalar, Order>(parts_, layout_).rows(id, rows.rows(), inputs);
     if (parts_.basis.has_mean())
       inputs.rowwise() +=
           Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>>(parts_.basis.mean.data(), dim);

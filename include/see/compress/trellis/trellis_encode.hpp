@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "see/compress/water_filling.hpp"
+#include "see/compress/trellis/water_filling.hpp"
 #include "see/core/bits.hpp"
 #include "see/core/random.hpp"
 #include "see/core/types.hpp"

@@ -9,7 +9,7 @@
 #include "see/core/types.hpp"
 #include "see/kernel/kron.hpp"
 #include "see/kernel/kron_sum.hpp"
-#include "see/kernel/product.hpp"
+#include "see/kernel/matrix_product.hpp"
 #include "see/model/parts.hpp"
 
 namespace see::detail {
@@ -20,19 +20,19 @@ namespace see::detail {
 ///
 /// Uses this thread's workspace: at most one lives in a thread at a time.
 template <class Scalar, int Order>
-class WordSums {
+class Gather {
  public:
   static constexpr Index batch = 4;  ///< words whose units are asked for together
 
-  WordSums(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout)
-      : WordSums(parts, layout, parts.gains) {
+  Gather(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout)
+      : Gather(parts, layout, parts.gains) {
     with_residual_ = parts.residual != nullptr;
   }
 
   /// For derivatives: other gains, or directions for one slot, and no residual.
-  WordSums(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
-           const Array<Scalar>& gains, int direction_slot = -1,
-           const std::vector<Inventory<Scalar>>* directions = nullptr)
+  Gather(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
+         const Array<Scalar>& gains, int direction_slot = -1,
+         const std::vector<Inventory<Scalar>>* directions = nullptr)
       : parts_(parts),
         layout_(layout),
         gains_(gains),
@@ -54,12 +54,12 @@ class WordSums {
       }
   }
 
-  WordSums(const WordSums&) = delete;
-  WordSums& operator=(const WordSums&) = delete;
+  Gather(const Gather&) = delete;
+  Gather& operator=(const Gather&) = delete;
 
   /// Lets rows() write past the caches: into rows whose first numbers are aligned to a packet, and
   /// for layers of nothing but terms.
-  void write_past_caches() { sum_ = kernel::choose_kron_sum<Scalar, true>(layout_); }
+  void write_non_temporal() { sum_ = kernel::choose_kron_sum<Scalar, true>(layout_); }
 
   /// Room for `size` numbers, this thread's until the next call.
   Scalar* near(Index size) { return kernel::detail::at_least(work_.near, size); }
@@ -118,8 +118,8 @@ class WordSums {
       add_residuals(walk.id + walk.next - rows,
                     RowMatrixStride(to, rows, width, Eigen::OuterStride<>(stride)));
     if (basis.has_axes())
-      kernel::product(to, width, rows, basis.axes.data(), out.cols(), width, out.cols(), start,
-                      out.data(), out.outerStride());
+      kernel::matrix_product(to, width, rows, basis.axes.data(), out.cols(), width, out.cols(),
+                             start, out.data(), out.outerStride());
     else if (start)
       out.rowwise() +=
           Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>>(start, out.cols());

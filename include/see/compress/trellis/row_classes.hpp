@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "see/compress/basis.hpp"
-#include "see/compress/water_filling.hpp"
+#include "see/compress/trellis/water_filling.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
-#include "see/eval/row_source.hpp"
 
 namespace see {
 

@@ -7,16 +7,16 @@
 #include <utility>
 #include <vector>
 
-#include "see/compress/add_residual.hpp"
-#include "see/compress/fit_residual.hpp"
-#include "see/compress/induce.hpp"
-#include "see/compress/induce_plan.hpp"
-#include "see/compress/induced_model.hpp"
+#include "see/compress/induced/induce.hpp"
+#include "see/compress/induced/induce_plan.hpp"
+#include "see/compress/induced/induced_model.hpp"
 #include "see/compress/row_weights.hpp"
+#include "see/compress/trellis/add_residual.hpp"
+#include "see/compress/trellis/fit_residual.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/model/embedding.hpp"
 
 /// Terms and a residual in one budget: which terms, if any, leave less to the residual than their

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "see/core/ids.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/model/gradient.hpp"
 
 namespace see {

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "see/compress/basis.hpp"
-#include "see/compress/fit_residual.hpp"
-#include "see/compress/induced_model.hpp"
+#include "see/compress/induced/induced_model.hpp"
+#include "see/compress/trellis/fit_residual.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/io/model_file.hpp"
 #include "see/model/embedding.hpp"
 

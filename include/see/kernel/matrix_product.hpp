@@ -70,9 +70,9 @@ void product_columns(const ProductTile<Scalar>& at, Index rows) {
 /// is one sum in the order of `inner`, so it does not depend on the rows around it.
 /// Cost: rows * inner * cols multiply-adds.
 template <class Scalar>
-void product(const Scalar* left, Index left_stride, Index rows, const Scalar* right,
-             Index right_stride, Index inner, Index cols, const Scalar* start, Scalar* out,
-             Index out_stride) {
+void matrix_product(const Scalar* left, Index left_stride, Index rows, const Scalar* right,
+                    Index right_stride, Index inner, Index cols, const Scalar* start, Scalar* out,
+                    Index out_stride) {
   using namespace detail;
   constexpr Index width = lanes<Scalar>;
   if (cols < width) {

@@ -8,7 +8,7 @@
 #include "see/core/bits.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
-#include "see/kernel/product.hpp"
+#include "see/kernel/matrix_product.hpp"
 #include "see/kernel/score.hpp"
 #include "see/model/score_plan.hpp"
 
@@ -22,7 +22,7 @@ namespace see::detail {
 /// Memory: lanes() times the tables (at most 2^20 numbers in all where lanes() > 4) or partial
 /// products (units * m * q_1 ... q_{o-1} numbers a row of the slot table).
 template <class Scalar, int Order>
-class HiddenGroup {
+class ScoreBatch {
  public:
   using Plan = ScorePlan<Scalar, Order>;
 
@@ -36,7 +36,7 @@ class HiddenGroup {
     return std::min<Index>(left, left > 8 && entries <= (1 << 18) ? 16 : 4);
   }
 
-  HiddenGroup(const Plan& plan, ConstRowMatrixRef<Scalar> hidden, const Executor& run)
+  ScoreBatch(const Plan& plan, ConstRowMatrixRef<Scalar> hidden, const Executor& run)
       : plan_(plan),
         states_(hidden.rows()),
         by_rows_(plan.by_rows(states_)),
@@ -169,8 +169,8 @@ class HiddenGroup {
       plan_.sums().forward_unchecked(ids, rows.topRows(size));
       Scalar* const to = out + first * lanes_;
       if (columns_.size() > 0)
-        kernel::product(rows.data(), rows.cols(), size, columns_.data(), lanes_, rows.cols(),
-                        lanes_, static_cast<const Scalar*>(nullptr), to, lanes_);
+        kernel::matrix_product(rows.data(), rows.cols(), size, columns_.data(), lanes_, rows.cols(),
+                               lanes_, static_cast<const Scalar*>(nullptr), to, lanes_);
       else
         RowMatrixMap<Scalar>(to, size, lanes_).noalias() =
             rows.topRows(size) * product_.transpose();

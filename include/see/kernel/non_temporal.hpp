@@ -29,10 +29,11 @@ inline void stream_packet(float* to, const __m512& packet) { _mm512_stream_ps(to
 inline void stream_packet(double* to, const __m512d& packet) { _mm512_stream_pd(to, packet); }
 #endif
 
-/// Stores a packet, past the caches where `Past`: then `to` is aligned to the packet's size.
-template <bool Past, class Scalar>
+/// Stores a packet, by a non-temporal store where `NonTemporal`: then `to` is aligned to the
+/// packet's size.
+template <bool NonTemporal, class Scalar>
 EIGEN_ALWAYS_INLINE void write(Scalar* to, const Packet<Scalar>& packet) {
-  if constexpr (Past)
+  if constexpr (NonTemporal)
     stream_packet(to, packet);
   else
     store(to, packet);

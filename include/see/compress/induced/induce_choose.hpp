@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "see/compress/basis.hpp"
-#include "see/compress/induce.hpp"
-#include "see/compress/induce_plan.hpp"
+#include "see/compress/induced/induce.hpp"
+#include "see/compress/induced/induce_plan.hpp"
 #include "see/compress/row_weights.hpp"
 #include "see/model/shape.hpp"
 

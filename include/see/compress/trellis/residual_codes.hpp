@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "see/compress/encode_state.hpp"
-#include "see/compress/row_classes.hpp"
-#include "see/compress/trellis_encode.hpp"
-#include "see/compress/water_filling.hpp"
+#include "see/compress/trellis/encode_state.hpp"
+#include "see/compress/trellis/row_classes.hpp"
+#include "see/compress/trellis/trellis_encode.hpp"
+#include "see/compress/trellis/water_filling.hpp"
 #include "see/core/bits.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"

@@ -12,17 +12,17 @@
 #include <utility>
 #include <vector>
 
-#include "see/compress/add_residual.hpp"
 #include "see/compress/basis.hpp"
 #include "see/compress/compress_options.hpp"
-#include "see/compress/fit_residual.hpp"
-#include "see/compress/paying_terms.hpp"
+#include "see/compress/plan/paying_terms.hpp"
 #include "see/compress/row_weights.hpp"
+#include "see/compress/trellis/add_residual.hpp"
+#include "see/compress/trellis/fit_residual.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
-#include "see/eval/row_source.hpp"
 #include "see/model/int8_axes.hpp"
 
 /// Models whose rows are coded by a trellis: alone, or beside terms that pay.

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "see/compress/checkpoint.hpp"
-#include "see/compress/induce_plan.hpp"
-#include "see/compress/induce_refit.hpp"
+#include "see/compress/induced/induce_plan.hpp"
+#include "see/compress/induced/induce_refit.hpp"
 #include "see/core/progress.hpp"
 #include "see/error.hpp"
 #include "see/io/safetensors.hpp"

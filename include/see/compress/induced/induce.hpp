@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "see/compress/basis.hpp"
-#include "see/compress/induce_plan.hpp"
-#include "see/compress/induce_state.hpp"
-#include "see/compress/induce_train.hpp"
+#include "see/compress/induced/induce_plan.hpp"
+#include "see/compress/induced/induce_state.hpp"
+#include "see/compress/induced/induce_train.hpp"
 #include "see/compress/row_weights.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "see/compress/basis.hpp"
-#include "see/compress/induce_plan.hpp"
-#include "see/compress/induce_refit.hpp"
-#include "see/compress/induce_search.hpp"
+#include "see/compress/induced/induce_plan.hpp"
+#include "see/compress/induced/induce_refit.hpp"
+#include "see/compress/induced/induce_search.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "see/compress/induce.hpp"
-#include "see/compress/induce_choose.hpp"
+#include "see/compress/induced/induce.hpp"
+#include "see/compress/induced/induce_choose.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
