@@ -2,10 +2,10 @@
 """Draws docs/error.svg: relative error against bytes for GloVe's first 20,000 words.
 
     python3 docs/plot.py                     # from the numbers in docs/
-    python3 docs/plot.py --sweep SWEEP.json  # takes new numbers of `see sweep --json` first
+    python3 docs/plot.py --sweep FILE...     # takes new numbers of `see sweep --json` first
 
-Standard library only. The quantizers of FAISS are those of docs/quantizers/glove20000.json; of each
-the settings are drawn that no other setting beats in both bytes and error."""
+Standard library only. The quantizers of FAISS are those of docs/quantizers/glove20000.json: of each,
+at each ratio, the setting of least error beside the Gaussian reference, as in docs/quantizers.md."""
 
 import argparse
 import datetime
@@ -19,10 +19,10 @@ QUANTIZERS = DOCS / "quantizers" / "glove20000.json"
 COMMAND = ("see sweep data/glove.npy --first 20000 --methods trellis,svd,int8,int4 --ratios RATIOS "
            "-o sweep.html --json SWEEP.json")
 
-WIDTH, HEIGHT = 860, 520
-LEFT, RIGHT, TOP, BOTTOM = 76, 838, 64, 446
+WIDTH, HEIGHT = 860, 580
+LEFT, RIGHT, TOP, BOTTOM = 76, 838, 64, 506
 MOST_RATIO, LEAST_RATIO = 100, 3.4  # the ends of the x axis, in times smaller than float32
-LEAST_ERROR, MOST_ERROR = 2e-5, 1.0
+LEAST_ERROR, MOST_ERROR = 2.5e-5, 1.0
 
 # name, label, light colour, dark colour, marker
 SERIES = [
@@ -37,45 +37,54 @@ SERIES = [
 ]
 
 
-def take_sweep(path):
-    """Keeps what is drawn of the JSON of `see sweep`."""
-    sweep = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+def take_sweeps(paths):
+    """Keeps what is drawn of the JSON of `see sweep`, of one run or of several on one table."""
+    sweeps = [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in paths]
+    models = [model for sweep in sweeps for model in sweep["models"]]
     points = [{"method": model["method"], "bytes": model["bytes"]["total"],
                "relative_error": round(model["relative_error"], 7),
                "mean_cosine": round(model["mean_cosine"], 6),
                "gaussian_reference": round(model["rate_distortion_bound"], 7)}
-              for model in sweep["models"] if not model["failure"]]
+              for model in models if not model["failure"]]
     points.sort(key=lambda point: (point["method"], point["bytes"]))
-    ratios = sorted({model["ratio_wanted"] for model in sweep["models"] if model["ratio_wanted"]})
+    ratios = sorted({model["ratio_wanted"] for model in models if model["ratio_wanted"]})
     head = {"date": datetime.date.today().isoformat(),
             "command": COMMAND.replace("RATIOS", ",".join(f"{ratio:g}" for ratio in ratios)),
-            "rows": sweep["words"], "dim": sweep["dim"]}
+            "rows": sweeps[0]["words"], "dim": sweeps[0]["dim"]}
     lines = ",\n".join("  " + json.dumps(point) for point in points)
     METHODS.parent.mkdir(exist_ok=True)
     METHODS.write_text(json.dumps(head, indent=1)[:-2] + ',\n "models": [\n' + lines + "\n ]\n}\n",
                        encoding="utf-8")
 
 
-def not_beaten(points):
-    """Those of (bytes, error) with the least error among all of at most as many bytes."""
-    best, kept = math.inf, []
-    for size, error in sorted(points):
-        if error < best:
-            best = error
-            kept.append((size, error))
-    return kept
+def bound_at(bound, size):
+    """The Gaussian reference at `size` bytes, between the sizes at which it is known."""
+    for (low, low_error), (high, high_error) in zip(bound, bound[1:]):
+        if low <= size <= high:
+            share = (size - low) / (high - low)  # its logarithm is near linear in bytes
+            return low_error * (high_error / low_error) ** share
+    return math.nan
 
 
 def read_series():
+    """The head of the numbers, and of each method its (bytes, error) by bytes."""
     methods = json.loads(METHODS.read_text(encoding="utf-8"))
-    faiss = json.loads(QUANTIZERS.read_text(encoding="utf-8"))["faiss"]
     series = {name: [] for name, *_ in SERIES}
     for model in methods["models"]:
         series[model["method"]].append((model["bytes"], model["relative_error"]))
-        series["bound"].append((model["bytes"], model["gaussian_reference"]))
-    for model in faiss:
-        series[model["method"]].append((model["bytes"], model["relative_error"]))
-    return methods, {name: not_beaten(points) for name, points in series.items()}
+        if model["method"] == "trellis":
+            series["bound"].append((model["bytes"], model["gaussian_reference"]))
+    for points in series.values():
+        points.sort()
+    best = {}
+    for model in json.loads(QUANTIZERS.read_text(encoding="utf-8"))["faiss"]:
+        size, error = model["bytes"], model["relative_error"]
+        key = model["method"], model["ratio"]
+        excess = error / bound_at(series["bound"], size)
+        best[key] = min(best.get(key, (math.inf,)), (excess, size, error))
+    for (name, _), (_, size, error) in sorted(best.items(), reverse=True):
+        series[name].append((size, error))
+    return methods, series
 
 
 class Axes:
@@ -168,6 +177,11 @@ def draw():
             out.append(f'<path class="line {name}" d="M{path}"/>')
         if kind:
             out += [marker(kind, x, y, name) for x, y in places]
+    for size, error in series["trellis"]:
+        ratio = axes.dense / size
+        if min(abs(ratio - shown) for shown in (10, 20, 40, 80)) < 0.1:
+            out.append(f'<text class="small strong" x="{axes.x(size) - 5:.1f}" '
+                       f'y="{axes.y(error) + 20:.1f}" text-anchor="end">{error:.2g}</text>')
     y = BOTTOM - 22 * len(SERIES) - 2
     for name, label, _, _, kind in SERIES:
         x = LEFT + 22
@@ -184,10 +198,10 @@ def draw():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--sweep", metavar="FILE", help="numbers of `see sweep --json` to take over")
+    parser.add_argument("--sweep", nargs="+", metavar="FILE", help="numbers of `see sweep --json` to take over")
     arguments = parser.parse_args()
     if arguments.sweep:
-        take_sweep(arguments.sweep)
+        take_sweeps(arguments.sweep)
     draw()
 
 
