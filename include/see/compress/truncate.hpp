@@ -74,7 +74,9 @@ inline std::optional<Model<float>> with_terms_kept(const Model<float>& model, co
 /// composing of words that it lacks, where they take at most half of the bytes and the method is
 /// auto.
 ///
+/// \code
 ///     const auto smaller = see::truncate(see::load_model("vectors.see"), {.ratio = 40});
+/// \endcode
 inline Model<float> truncate(const Model<float>& model, const CompressOptions& options) {
   const std::uint64_t bytes = model_bytes(model).total;
   const Table rebuilt = detail::rebuilt_table(model, options.run);

@@ -106,7 +106,7 @@ class HowNetReader {
 
 }  // namespace detail
 
-/// Reads a HowNet in UTF-8: entries that begin with a line `NO.=` and give a word in Chinese (W_C=)
+/// Reads a HowNet in UTF-8: entries that begin with a line "NO.=" and give a word in Chinese (W_C=)
 /// and English (W_E=) and its sememes (DEF=), classic or nested in braces; other lines are passed
 /// over. A word has a sense for each of its definitions, which weighs as many entries as have it;
 /// words are found by either language. Throws FileError, which names the line, for a line that is

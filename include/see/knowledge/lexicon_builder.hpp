@@ -339,10 +339,12 @@ class KnowledgeLexiconMaker {
 
 /// The lexicon of `words` from their senses and morphs, which are of the same words:
 ///
+/// \code
 ///     const auto senses = look_up_all(wordnet, words);
 ///     const auto annotation = annotate(senses, WordNetSememes::choose(wordnet, senses, 2000));
 ///     const auto knowledge = make_knowledge_lexicon(words, annotation,
 ///                                                   build_morphemes(words, segmenter, 8000));
+/// \endcode
 ///
 /// fill_slots() says which terms a word has. Sememes and morphs that no term has are left out of
 /// the units. Words that occur twice keep equal rows. Deterministic. O(words) but for the terms of

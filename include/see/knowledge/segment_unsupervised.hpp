@@ -39,8 +39,11 @@ inline std::vector<double> rank_weights(Index words) {
 /// and Kurimo, LREC 2020). Cost: O(characters * candidates at a position), some dozen passes.
 /// Deterministic. Throws where an option is out of range.
 ///
+/// \code
 ///     auto segmenter = see::learn_morphs(words, {.max_morphs = 4000});
-///     for (const see::Morph& morph : see::segment(segmenter, "unhappiness")) { ... }
+///     for (const see::Morph& morph : see::segment(segmenter, "unhappiness"))
+///       std::cout << morph.form << ' ';
+/// \endcode
 inline UnigramSegmenter learn_morphs(const Vocabulary& words,
                                      const LearnMorphsOptions& options = {}) {
   detail::require(options.max_morphs >= 3, "an inventory of at most ", options.max_morphs,

@@ -44,7 +44,9 @@ concept PartialSegmenter = Segmenter<S> && requires(const S& segmenter, std::str
 
 /// Asks `first` about the words that it knows and `second` about all others:
 ///
+/// \code
 ///     FallbackSegmenter segmenter{SegmentFile("morphs.txt"), learn_morphs(words)};
+/// \endcode
 template <PartialSegmenter First, Segmenter Second>
 struct FallbackSegmenter {
   First first;

@@ -23,9 +23,11 @@ namespace see {
 /// has senses, a sense is a synset, and synsets are linked. Synsets are numbered by part of speech
 /// (noun, verb, adjective, adverb) and within it as in the file.
 ///
+/// \code
 ///     const see::WordNet wordnet("/usr/share/wordnet");
 ///     for (const see::WordNetSense& sense : wordnet.look_up("geese"))
 ///       std::cout << wordnet.name(sense.synset) << '\n';  // goose.n.01, goose.n.02, goose.n.03
+/// \endcode
 ///
 /// Takes some 20 MB for WordNet 3.0; glosses stay in the mapped files. Safe to read from several
 /// threads.

@@ -25,16 +25,16 @@ struct WordNetSense {
 /// The relations of wninput(5WN) that are kept, from a synset to a more general or related one.
 /// Relations between words are taken as relations of their synsets.
 enum class WordNetRelation : std::uint8_t {
-  hypernym,    ///< @ and @i: a kind of, an instance of
-  similar,     ///< & from a satellite to the head of its cluster of adjectives
+  hypernym,    ///< `@` and `@i`: a kind of, an instance of
+  similar,     ///< `&` from a satellite to the head of its cluster of adjectives
   attribute,   ///< = between an adjective and the noun that it is a value of
-  pertainym,   ///< \ from an adjective to its noun, from an adverb to its adjective
-  participle,  ///< < from an adjective to its verb
+  pertainym,   ///< `\` from an adjective to its noun, from an adverb to its adjective
+  participle,  ///< `<` from an adjective to its verb
   derivation,  ///< + between parts of speech
   topic,       ///< ;c to the topic that a synset is used in
   also,        ///< ^ between adjectives or verbs of related meaning
   antonym,     ///< !
-  holonym      ///< #p, #m and #s to what a noun is a part, a member or the substance of
+  holonym      ///< `#p`, `#m` and `#s` to what a noun is a part, a member or the substance of
 };
 
 struct WordNetLink {

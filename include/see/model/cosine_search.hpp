@@ -20,8 +20,10 @@ namespace see {
 ///
 ///     cos(x, w) = <x, E(w)> / (|x| |E(w)|)
 ///
+/// \code
 ///     see::CosineSearch search(layer);
 ///     std::vector<see::Scored<float>> near = search.nearest(word, 10);
+/// \endcode
 ///
 /// Memory: sizeof(Scalar) a word, and Scorer's. Shares the layer's storage as it is when the search
 /// is made. Const members may be called from several threads at once; results are equal for any

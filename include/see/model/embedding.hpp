@@ -37,6 +37,7 @@ namespace see {
 /// `Order` is o where it is known when compiling. Copies share all storage until one is written to,
 /// so copying is cheap. Const members may be called from several threads at once.
 ///
+/// \code
 ///     see::Random random(1);
 ///     see::EntangledEmbedding<float> layer({
 ///         .shape = see::Shape::balanced(64, 2),
@@ -45,6 +46,7 @@ namespace see {
 ///                        .word().sense({0, 1}).sense({0, 2})
 ///                        .word().sense({3, 1}).finish()});
 ///     see::RowMatrix<float> rows = layer.forward(std::vector<int>{1, 0, 1});   // 3 x 64
+/// \endcode
 template <std::floating_point ScalarType, int Order = Eigen::Dynamic>
 class EntangledEmbedding {
  public:

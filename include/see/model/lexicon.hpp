@@ -309,9 +309,11 @@ class Lexicon {
 
 /// Collects a lexicon word by word:
 ///
+/// \code
 ///     LexiconBuilder builder(SlotTable::shared(2, 100));
 ///     builder.word().sense({3, 17}).sense({3, 4});   // a word of rank 2
 ///     Lexicon lexicon = builder.finish();
+/// \endcode
 class LexiconBuilder {
  public:
   explicit LexiconBuilder(SlotTable table) : table_(std::move(table)) { table_.validate(); }

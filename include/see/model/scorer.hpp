@@ -31,9 +31,11 @@ namespace see {
 /// expanded a block at a time for up to 64 states. All are exact: a cut product is met by zeros
 /// behind the hidden state, and LayerNorm by two numbers a word.
 ///
+/// \code
 ///     see::Scorer scorer(layer);
 ///     see::RowMatrix<float> logits = scorer.logits(hidden);
 ///     std::vector<std::vector<see::Scored<float>>> best = scorer.top_k(hidden, 10);
+/// \endcode
 ///
 /// Shares the layer's storage as it is when the scorer is made; inventories in narrow storage are
 /// widened then, for layer() too. Const members may be called from several threads at once. Results

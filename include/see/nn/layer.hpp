@@ -15,6 +15,7 @@ namespace see {
 /// torch::nn::Embedding; unlike there, the padding row looks up as zero whatever it was made from.
 /// Code written for this concept takes EntangledEmbedding and DenseEmbedding alike:
 ///
+/// \code
 ///     template <see::EmbeddingLayer Layer>
 ///     void train(Layer& layer, const std::vector<int>& ids, const see::RowMatrix<float>& target) {
 ///       see::Gradient<float> gradient(layer);
@@ -25,6 +26,7 @@ namespace see {
 ///         adam.step(layer, gradient);
 ///       }
 ///     }
+/// \endcode
 template <class Layer>
 concept EmbeddingLayer = std::floating_point<typename Layer::Scalar> &&
     requires(Layer& layer, const Layer& fixed, std::span<const Index> ids,

@@ -17,9 +17,11 @@ namespace see {
 /// are copied instead of rebuilt. Word w may be kept in `ways` places of one set; the row of a set
 /// that was used least recently makes room. Rows are the layer's own, bit for bit.
 ///
+/// \code
 ///     see::RowCache cache(layer, 1 << 20);   // at most 1 MiB
 ///     cache.forward(ids, rows);
 ///     double share = cache.hit_rate();
+/// \endcode
 ///
 /// For inference: shares the layer's storage as it is when the cache is made, and forward() changes
 /// the cache, so each thread has a cache of its own.

@@ -12,10 +12,12 @@
 ///
 ///     loss_i = log(sum_w exp(<h_i, E(w)>)) - <h_i, E(t_i)>
 ///
+/// \code
 ///     see::Gradient<float> gradient(layer);
 ///     see::RowMatrix<float> hidden_gradient(hidden.rows(), hidden.cols());
 ///     const double loss = see::cross_entropy(layer, hidden, targets, hidden_gradient, &gradient);
 ///     adam.step(layer, gradient);
+/// \endcode
 ///
 /// `hidden` is b x embedding_dim(), `targets` b row numbers. The padding row takes part with the
 /// score 0 of its zero row. All losses are summed in double precision; losses and gradients are
