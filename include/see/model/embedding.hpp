@@ -67,6 +67,22 @@ class EntangledEmbedding {
     frozen_.assign(shapes_.size(), false);
   }
 
+  /// No rows, of no numbers; what a layer is once it has been moved from.
+  EntangledEmbedding() = default;
+  EntangledEmbedding(const EntangledEmbedding&) = default;
+  EntangledEmbedding(EntangledEmbedding&& other) noexcept : EntangledEmbedding() { swap(other); }
+  EntangledEmbedding& operator=(EntangledEmbedding other) noexcept {
+    swap(other);
+    return *this;
+  }
+  void swap(EntangledEmbedding& other) noexcept {
+    std::swap(parts_, other.parts_);
+    std::swap(layout_, other.layout_);
+    std::swap(dim_, other.dim_);
+    shapes_.swap(other.shapes_);
+    frozen_.swap(other.frozen_);
+  }
+
   Index num_embeddings() const noexcept { return parts_.lexicon.words(); }
   Index embedding_dim() const noexcept { return dim_; }
   std::optional<Index> padding_idx() const noexcept { return parts_.padding_idx; }
@@ -87,17 +103,17 @@ class EntangledEmbedding {
   /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. A call allocates
   /// nothing once its thread has seen rows as long before (with axes: where a block of 64 rows and
   /// the axes take less than 128 KiB; Eigen's product allocates beyond that).
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
-    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
-    forward_rows(std::ranges::data(ids), out, is_far(out));
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
+    forward_rows(detail::id_span(ids).data(), out, is_far(out));
   }
 
   /// The same with the rows shared out among the tasks of `run`: equal for every executor.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
-    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
-    const auto all = std::span(std::ranges::data(ids), std::ranges::size(ids));
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
+    const auto all = detail::id_span(ids);
     for_ranges(run, all.size(), std::size_t{4 * largest_block},
                [&, far = is_far(out)](std::size_t first, std::size_t last) {
                  const auto rows = static_cast<Index>(last - first);
@@ -107,9 +123,9 @@ class EntangledEmbedding {
   }
 
   /// The same into a matrix of its own.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   RowMatrix<Scalar> forward(const Ids& ids) const {
-    RowMatrix<Scalar> out(static_cast<Index>(std::ranges::size(ids)), dim_);
+    RowMatrix<Scalar> out(std::ssize(detail::id_span(ids)), dim_);
     forward(ids, out);
     return out;
   }
@@ -117,16 +133,21 @@ class EntangledEmbedding {
   /// forward() for ids and an output that are known to be good. Outputs of 8 MiB and more are
   /// written past the caches, where the machine can. Ends the program where the memory
   /// that a thread's first call needs is not to be had.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
-    forward_rows(std::ranges::data(ids), out, is_far(out));
+    forward_rows(detail::id_span(ids).data(), out, is_far(out));
   }
 
-  /// E(w) as a row of its own. Throws where `w` is no row.
-  Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Index w) const {
+  /// E(w) as a row of its own, or forward(ids). Throws where an id is no row.
+  template <Id Word>
+  Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Word w) const {
     Eigen::RowVector<Scalar, Eigen::Dynamic> row(dim_);
     forward(std::span(&w, 1), Eigen::Map<RowMatrix<Scalar>>(row.data(), 1, dim_));
     return row;
+  }
+  template <IdRange Ids = IdList>
+  RowMatrix<Scalar> operator()(const Ids& ids) const {
+    return forward(ids);
   }
 
   /// All rows: num_embeddings() x embedding_dim().
@@ -142,10 +163,10 @@ class EntangledEmbedding {
   /// where one has another shape, `out` or an id does not fit, or the layer has a LayerNorm.
   ///
   /// Cost: o + 1 times that of forward().
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward_tangent(const Ids& ids, const std::vector<Inventory<Scalar>>& directions,
                        const Array<Scalar>& gain_direction, RowMatrixRef<Scalar> out) const {
-    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward_tangent");
     detail::require(!parts_.layer_norm, "a tangent of an embedding with a LayerNorm");
     bool fits = directions.size() == parts_.inventories.size() &&
                 (gain_direction.empty() || gain_direction.size() == parts_.gains.size());
@@ -154,7 +175,7 @@ class EntangledEmbedding {
              directions[i].rank() == parts_.inventories[i].rank() &&
              directions[i].dim() == parts_.inventories[i].dim();
     detail::require(fits, "directions of other shapes than the inventories and gains");
-    const auto* id = std::ranges::data(ids);
+    const auto* id = detail::id_span(ids).data();
     RowMatrix<Scalar> part(std::min(largest_block, out.rows()), dim_);
     for (Index first = 0; first < out.rows(); first += largest_block) {
       const Index rows = std::min(largest_block, out.rows() - first);
@@ -218,6 +239,11 @@ class EntangledEmbedding {
     return frozen_[static_cast<std::size_t>(number)];
   }
 
+  /// Whether nothing is left to train: all parameters are frozen, or there are none.
+  bool is_frozen() const {
+    return std::find(frozen_.begin(), frozen_.end(), false) == frozen_.end();
+  }
+
   /// Adds to `gradient` the gradient of sum_i <out_gradient row i, E(ids[i])> with respect to every
   /// parameter that is not frozen. The padding row contributes nothing. `out_gradient` is
   /// ids.size() x embedding_dim(). Throws, and adds nothing, where it has another size or an id is
@@ -225,13 +251,13 @@ class EntangledEmbedding {
   ///
   /// Cost a row: about 2 * R(w) * m * product multiply-adds, and p * d more with axes. Without axes
   /// a call in the calling thread allocates nothing once it and the gradient have seen as much.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient, Gradient<Scalar>& gradient,
                 const Executor& run = serial()) const {
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
-                        "a gradient");
+                        "backward");
     gradient.check_form(shapes_);
-    const auto* id = std::ranges::data(ids);
+    const auto* id = detail::id_span(ids).data();
     gradient.add_ranges(run, out_gradient.rows(), [&](Index first, Index last, auto& into) {
       detail::Backward<Scalar, Order>(parts_, layout_, frozen_, into)
           .rows(id + first, last - first, out_gradient.middleRows(first, last - first));
@@ -317,7 +343,7 @@ class EntangledEmbedding {
 
   Parts parts_;
   kernel::Layout layout_;
-  Index dim_;
+  Index dim_ = 0;
   std::vector<std::pair<Index, Index>> shapes_;  // of the parameters
   std::vector<bool> frozen_;
 };

@@ -66,15 +66,16 @@ class Scorer {
 
   /// S for the words `ids` alone: `out` is b x ids.size(). Throws, and writes nothing, where a size
   /// does not fit or an id is no row.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void logits_of(ConstRowMatrixRef<Scalar> hidden, const Ids& ids, RowMatrixRef<Scalar> out) const {
-    const auto count = static_cast<Index>(std::ranges::size(ids));
+    const auto id = detail::id_span(ids);
+    const Index count = std::ssize(id);
     check(hidden, out, count);
-    detail::check_batch(ids, layer().num_embeddings(), count, out.cols(), count, "ids");
-    const auto* id = std::ranges::data(ids);
+    detail::check_batch(ids, layer().num_embeddings(), count, 1, 1, "Scorer::logits_of");
     for_groups(hidden, serial(), [&](Index state, const Group& group) {
       score_blocks(
-          group, 0, count, [&](Index k) { return static_cast<Index>(id[k]); },
+          group, 0, count,
+          [&](Index k) { return static_cast<Index>(id[static_cast<std::size_t>(k)]); },
           [&](Index first, const auto& scores) {
             out.block(state, first, scores.rows(), scores.cols()) = scores;
           });
