@@ -67,6 +67,15 @@ class EntangledEmbedding {
     frozen_.assign(shapes_.size(), false);
   }
 
+  /// The same embedding where the order becomes known when compiling, or is known no longer. Throws
+  /// unless it is Order.
+  template <int Other>
+  requires((Order == Eigen::Dynamic) != (Other == Eigen::Dynamic)) explicit(Order != Eigen::Dynamic)
+      EntangledEmbedding(const EntangledEmbedding<Scalar, Other>& other)
+      : EntangledEmbedding(other.parts_) {
+    frozen_ = other.frozen_;
+  }
+
   /// No rows, of no numbers; what a layer is once it has been moved from.
   EntangledEmbedding() = default;
   EntangledEmbedding(const EntangledEmbedding&) = default;
@@ -202,6 +211,26 @@ class EntangledEmbedding {
     return other;
   }
 
+  /// The same embedding in another precision; the index and the residual are shared, and what is
+  /// frozen stays so. Inventories keep their storage. O(parameters).
+  template <std::floating_point Other>
+  EntangledEmbedding<Other, Order> cast() const {
+    EmbeddingParts<Other> parts{.shape = parts_.shape,
+                                .lexicon = parts_.lexicon,
+                                .gain_scope = parts_.gain_scope,
+                                .gains = parts_.gains.template cast<Other>(),
+                                .word_scale = parts_.word_scale.template cast<Other>(),
+                                .residual = parts_.residual,
+                                .basis = parts_.basis.template cast<Other>(),
+                                .padding_idx = parts_.padding_idx};
+    for (const auto& inventory : parts_.inventories)
+      parts.inventories.push_back(inventory.template cast<Other>());
+    if (parts_.layer_norm) parts.layer_norm = parts_.layer_norm->template cast<Other>();
+    EntangledEmbedding<Other, Order> result(std::move(parts));
+    result.frozen_ = frozen_;
+    return result;
+  }
+
   /// Rows and columns of every parameter: the inventories (size x m*q each), the gains (one a row)
   /// if there are any, LayerNorm's weight and bias (1 x d) if it is there.
   std::vector<std::pair<Index, Index>> parameter_shapes() const { return shapes_; }
@@ -265,6 +294,9 @@ class EntangledEmbedding {
   }
 
  private:
+  template <std::floating_point OtherScalar, int OtherOrder>
+  friend class EntangledEmbedding;
+
   static constexpr Index largest_block = 64;        // rows that pass through the basis together
   static constexpr Index streamed_bytes = 8 << 20;  // outputs that no near cache would keep
 

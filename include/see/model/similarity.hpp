@@ -12,6 +12,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/score_rows.hpp"
 
 /// Inner products of words of an entangled embedding, from their factors where that is exact and
 /// cheaper than from their rows.
@@ -130,15 +131,16 @@ Scalar cosine_similarity(const EntangledEmbedding<Scalar, Order>& layer, Index a
 }
 
 /// |E(w)| of every word, from rows, a block of 256 at a time.
-template <std::floating_point Scalar, int Order>
-std::vector<Scalar> row_norms(const EntangledEmbedding<Scalar, Order>& layer,
-                              const Executor& run = serial()) {
+template <ScoredRows Layer>
+std::vector<RowScalar<Layer>> row_norms(const Layer& layer, const Executor& run = serial()) {
+  using Scalar = RowScalar<Layer>;
   std::vector<Scalar> norms(static_cast<std::size_t>(layer.num_embeddings()));
   for_ranges(run, norms.size(), 256, [&](std::size_t first, std::size_t last) {
     std::vector<Index> ids(last - first);
     std::iota(ids.begin(), ids.end(), static_cast<Index>(first));
-    Eigen::Map<Vector<Scalar>>(norms.data() + first, static_cast<Index>(ids.size())) =
-        layer.forward(ids).rowwise().stableNorm();
+    RowMatrix<Scalar> rows(static_cast<Index>(ids.size()), layer.embedding_dim());
+    layer.forward(std::span<const Index>(ids), rows);
+    Eigen::Map<Vector<Scalar>>(norms.data() + first, rows.rows()) = rows.rowwise().stableNorm();
   });
   return norms;
 }

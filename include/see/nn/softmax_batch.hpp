@@ -47,9 +47,9 @@ class LogSumExp {
 };
 
 template <std::floating_point Scalar, int Order>
-Scorer<Scalar, Order> make_scorer(const EntangledEmbedding<Scalar, Order>& layer,
-                                  const Executor& run) {
-  return Scorer<Scalar, Order>(layer, run);
+Scorer<EntangledEmbedding<Scalar, Order>> make_scorer(
+    const EntangledEmbedding<Scalar, Order>& layer, const Executor& run) {
+  return Scorer<EntangledEmbedding<Scalar, Order>>(layer, run);
 }
 
 /// Hidden states h_i with targets t_i, and candidates c of offset o_c (all words, of offset 0,
@@ -183,7 +183,7 @@ class SoftmaxBatch {
 
   static constexpr Index block_size = 256;  // candidates whose rows are expanded together
   // Candidates a task of the first pass.
-  static constexpr std::size_t grain = Scorer<Scalar>::range_size;
+  static constexpr std::size_t grain = Scorer<Layer>::range_size;
   static constexpr std::size_t parts = 16;  // tasks of the second pass
 
   Index count() const {
