@@ -41,6 +41,12 @@ TEST_CASE("the programs in class comments compile and run", "[comments]") {
   see::Lexicon lexicon = builder.finish();
   CHECK(lexicon.rank(0) == 2);
 
+  see::NamedLexiconBuilder named(2);  // a sense is two units
+  named.word("king").sense({"human", "royal"});
+  named.word("bank").sense({"money", "house"}).sense({"water", "edge"});
+  see::NamedLexicon names = named.finish();
+  CHECK(names.lexicon.senses() == 3);
+
   const std::vector<int> ids{0, 1};
   const see::RowMatrix<float> target = see::RowMatrix<float>::Constant(2, 64, 0.3F);
   const float before = (layer.forward(ids) - target).squaredNorm();

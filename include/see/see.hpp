@@ -48,6 +48,7 @@
 #include "see/model/gradient.hpp"
 #include "see/model/int8_axes.hpp"
 #include "see/model/lexicon.hpp"
+#include "see/model/named_lexicon.hpp"
 #include "see/model/parts.hpp"
 #include "see/model/residual.hpp"
 #include "see/model/score_batch.hpp"

@@ -216,6 +216,7 @@ class EntangledEmbedding {
   template <std::floating_point Other>
   EntangledEmbedding<Other, Order> cast() const {
     EmbeddingParts<Other> parts{.shape = parts_.shape,
+                                .inventories = {},
                                 .lexicon = parts_.lexicon,
                                 .gain_scope = parts_.gain_scope,
                                 .gains = parts_.gains.template cast<Other>(),
