@@ -134,7 +134,8 @@ void check_gradient(Layer layer) {
   layer.backward(std::vector<int>{}, weights.topRows(0), gradient);
   const double step = sizeof(Scalar) == 8 ? 1e-6 : 1e-2, tolerance = 10 * step;
   const auto objective = [&] {
-    return layer.forward(ids).template cast<double>().cwiseProduct(weights.template cast<double>());
+    const RowMatrix<Scalar> rows = layer.forward(ids);
+    return rows.template cast<double>().cwiseProduct(weights.template cast<double>()).sum();
   };
   for (auto& parameter : layer.parameters()) {
     const RowMatrix<Scalar> got = gradient[parameter.number].to_dense();
@@ -144,9 +145,9 @@ void check_gradient(Layer layer) {
       Scalar& value = parameter.values.data()[i];
       const Scalar kept = value;
       value = kept + static_cast<Scalar>(step);
-      const double above = objective().sum(), high = static_cast<double>(value);
+      const double above = objective(), high = static_cast<double>(value);
       value = kept - static_cast<Scalar>(step);
-      const double below = objective().sum(), low = static_cast<double>(value);
+      const double below = objective(), low = static_cast<double>(value);
       value = kept;
       const double expected = (above - below) / (high - low);
       worst = std::max(worst, std::abs(static_cast<double>(got.data()[i]) - expected) /
@@ -189,7 +190,6 @@ void check_copies(Layer layer) {
   const auto before = copy.to_dense();
   for (auto& parameter : layer.parameters()) parameter.values.array() += 1;
   CHECK(copy.to_dense() == before);
-  if (!layer.is_frozen()) CHECK(layer.to_dense() != before);
   layer = copy;
   CHECK(layer.to_dense() == before);
 }

@@ -32,7 +32,9 @@ TEST_CASE("the programs in class comments compile and run", "[comments]") {
                       .word()
                       .sense({3, 1})
                       .finish()});
-  see::RowMatrix<float> rows = layer.forward(std::vector<int>{1, 0, 1});  // 3 x 64
+  see::RowMatrix<float> rows = layer.forward({1, 0, 1});  // 3 x 64
+  Eigen::RowVectorXf row = layer(1);
+  CHECK(row == rows.row(0));
   CHECK(rows.row(0) == rows.row(2));
   CHECK(rows.cols() == 64);
 

@@ -35,7 +35,8 @@ namespace see {
 /// each be absent. What is trained are units, gains and LayerNorm.
 ///
 /// `Order` is o where it is known when compiling. Copies share all storage until one is written to,
-/// so copying is cheap. Const members may be called from several threads at once.
+/// so copying is cheap; a layer that was moved from has no rows. Const members may be called from
+/// several threads at once.
 ///
 ///     see::Random random(1);
 ///     see::EntangledEmbedding<float> layer({
@@ -44,7 +45,8 @@ namespace see {
 ///         .lexicon = see::LexiconBuilder(see::SlotTable::shared(2, 10))
 ///                        .word().sense({0, 1}).sense({0, 2})
 ///                        .word().sense({3, 1}).finish()});
-///     see::RowMatrix<float> rows = layer.forward(std::vector<int>{1, 0, 1});   // 3 x 64
+///     see::RowMatrix<float> rows = layer.forward({1, 0, 1});   // 3 x 64
+///     Eigen::RowVectorXf row = layer(1);
 template <std::floating_point ScalarType, int Order = Eigen::Dynamic>
 class EntangledEmbedding {
  public:
