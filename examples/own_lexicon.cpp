@@ -9,6 +9,7 @@
 //
 // Fails where the loss does not fall.
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -30,8 +31,8 @@ void by_hand() {
        .inventories = {see::Inventory<float>::of({{1, 2}, {3, -1}})},
        .lexicon =
            see::LexiconBuilder(see::SlotTable::shared(3, 2)).word().sense({0, 1, 0}).finish()});
-  std::cout << "sememes " << layer.inventory()[0] << " and " << layer.inventory()[1]
-            << "\nword {0, 1, 0} " << layer(0) << "\n\n";
+  std::cout << "sememe 0: " << layer.inventory()[0] << "\nsememe 1: " << layer.inventory()[1]
+            << "\nword of sememes 0, 1, 0: " << layer(0) << "\n\n";
 }
 
 see::NamedLexicon make_lexicon() {
@@ -123,7 +124,9 @@ bool train() {
   std::printf("%td words, %td senses, %td units; %zu gaps\n", names.lexicon.words(),
               names.lexicon.senses(), names.units.size(), gaps.targets.size());
 
-  see::EmbeddingBag bag(see::make_see(see::Shape::cube(64, 3), names.lexicon));
+  // Small rows, so that all words are about as likely at first: a loss of log(24) = 3.18.
+  see::EmbeddingBag bag(
+      see::make_see(see::Shape::cube(64, 3), names.lexicon, 1, {.deviation = 0.1}));
   see::RowMatrix<float> hidden_gradient(std::ssize(gaps.targets), bag.layer().embedding_dim());
   see::Gradient<float> gradient(bag.layer());
   see::Adam<float> adam(0.02F);
@@ -140,7 +143,7 @@ bool train() {
 
   const see::CosineSearch search(bag.layer());
   for (const char* word : {"king", "woman", "cow", "bank"}) print_word(names, word, search);
-  return last < 0.7 * first;
+  return last < 0.85 * first;
 }
 
 }  // namespace
