@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
@@ -71,6 +72,18 @@ void check_batch(const Ids& ids, Index num_embeddings, Index rows, Index cols, I
     // Widened, so that an id of 8 bits is printed as a number.
     require(std::cmp_greater_equal(id[i], 0) && std::cmp_less(id[i], num_embeddings), where,
             ": id ", +id[i], " at position ", i, ", needed one of ", num_embeddings, " rows");
+}
+
+/// Calls write(some ids, their rows of `out`) for ranges of at most `grain` rows, shared out among
+/// the tasks of `run`.
+template <class Number, class Scalar, class Write>
+void for_rows(const Executor& run, std::span<const Number> ids, RowMatrixRef<Scalar>& out,
+              std::size_t grain, const Write& write) {
+  for_ranges(run, ids.size(), grain, [&](std::size_t first, std::size_t last) {
+    const std::size_t rows = last - first;
+    write(ids.subspan(first, rows),
+          out.middleRows(static_cast<Index>(first), static_cast<Index>(rows)));
+  });
 }
 
 /// The padding row counted from 0; negative ones are counted from the end. Throws where it is none

@@ -124,13 +124,9 @@ class EntangledEmbedding {
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
-    const auto all = detail::id_span(ids);
-    for_ranges(run, all.size(), std::size_t{4 * largest_block},
-               [&, far = is_far(out)](std::size_t first, std::size_t last) {
-                 const auto rows = static_cast<Index>(last - first);
-                 forward_rows(all.data() + first, out.middleRows(static_cast<Index>(first), rows),
-                              far);
-               });
+    detail::for_rows(
+        run, detail::id_span(ids), out, std::size_t{4 * largest_block},
+        [&, far = is_far(out)](auto some, auto rows) { forward_rows(some.data(), rows, far); });
   }
 
   /// The same into a matrix of its own.

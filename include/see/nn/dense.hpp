@@ -82,11 +82,8 @@ class DenseEmbedding {
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), embedding_dim(), "forward");
-    const auto id = detail::id_span(ids);
-    for_ranges(run, id.size(), 1024, [&](std::size_t first, std::size_t last) {
-      copy_rows(id.subspan(first, last - first),
-                out.middleRows(static_cast<Index>(first), static_cast<Index>(last - first)));
-    });
+    detail::for_rows(run, detail::id_span(ids), out, 1024,
+                     [&](auto some, auto rows) { copy_rows(some, rows); });
   }
 
   /// The same into a matrix of its own.

@@ -47,11 +47,8 @@ class FrozenLayer {
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<float> out, const Executor& run) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), embedding_dim(), "forward");
-    const auto id = detail::id_span(ids);
-    for_ranges(run, id.size(), 256, [&](std::size_t first, std::size_t last) {
-      write_rows(id.subspan(first, last - first),
-                 out.middleRows(static_cast<Index>(first), static_cast<Index>(last - first)));
-    });
+    detail::for_rows(run, detail::id_span(ids), out, 256,
+                     [&](auto some, auto rows) { write_rows(some, rows); });
   }
 
   /// The same into a matrix of its own.
