@@ -1,4 +1,7 @@
 #include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -26,6 +29,14 @@ static_assert(see::EmbeddingLayer<EntangledEmbedding<float>>);
 static_assert(see::EmbeddingLayer<EntangledEmbedding<double, 3>>);
 static_assert(see::EmbeddingLayer<DenseEmbedding<float>>);
 static_assert(see::EmbeddingLayer<DenseEmbedding<double>>);
+static_assert(see::EmbeddingLayer<see::FrozenLayer<see::TableRows>>);
+static_assert(see::IdRange<see::IdList> && see::IdRange<std::span<const std::int8_t>> &&
+              see::IdRange<int[3]> && see::IdRange<Eigen::RowVectorXi> &&
+              see::IdRange<Eigen::Map<const Eigen::VectorXi>>);
+static_assert(!see::IdRange<std::string> && !see::IdRange<char[5]> &&
+              !see::IdRange<std::vector<bool>> && !see::IdRange<std::u16string> &&
+              !see::IdRange<Eigen::MatrixXi> && !see::IdRange<Eigen::VectorXf> &&
+              !see::IdRange<int> && !see::IdRange<const char*>);
 
 namespace {
 
