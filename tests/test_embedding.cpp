@@ -340,10 +340,10 @@ TEST_CASE("bad ids and sizes are refused and nothing is written", "[embedding]")
   const EntangledEmbedding<float> layer(oracle::random_parts<float>({}));
   RowMatrix<float> out = RowMatrix<float>::Constant(2, 16, 4);
   CHECK_THROWS_WITH(layer.forward(std::vector<int>{0, 9}, out),
-                    "id 9 at position 1, needed one of 9 rows");
+                    "forward: id 9 at position 1, needed one of 9 rows");
   CHECK_THROWS_AS(layer.forward(std::vector<int>{-1, 0}, out), see::Error);
   CHECK_THROWS_AS(layer.forward(std::vector<std::uint64_t>{0, ~0ULL}, out), see::Error);
-  CHECK_THROWS_WITH(layer.forward(std::vector<int>{0}, out), "an output of 2 x 16, needed 1 x 16");
+  CHECK_THROWS_WITH(layer.forward(std::vector<int>{0}, out), "forward: a matrix of 2 x 16, needed 1 x 16");
   CHECK((out.array() == 4).all());
   see::Gradient<float> gradient(layer);
   CHECK_THROWS_AS(layer.backward(std::vector<int>{0, 9}, out, gradient), see::Error);

@@ -33,7 +33,7 @@ std::vector<std::vector<Neighbor>> oracle(RowMatrix<float> rows, RowMatrix<float
           {r, dot(rows.data() + r * rows.cols(), queries.data() + q * rows.cols(), rows.cols())});
     }
     std::stable_sort(all.begin(), all.end(),
-                     [](const Neighbor& a, const Neighbor& b) { return a.cosine > b.cosine; });
+                     [](const Neighbor& a, const Neighbor& b) { return a.score > b.score; });
     if (static_cast<Index>(all.size()) > k) all.resize(static_cast<std::size_t>(k));
     result.push_back(all);
   }

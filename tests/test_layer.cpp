@@ -1,14 +1,22 @@
 #include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "catch.hpp"
+#include "check_layer.hpp"
 #include "oracle.hpp"
+#include "see/core/row_source.hpp"
 #include "see/model/embedding.hpp"
 #include "see/nn/bag.hpp"
 #include "see/nn/dense.hpp"
+#include "see/nn/frozen.hpp"
 #include "see/nn/layer.hpp"
 #include "see/nn/optimizer.hpp"
+#include "see/nn/row_cache.hpp"
 
 using see::BagMode;
 using see::DenseEmbedding;
@@ -21,6 +29,14 @@ static_assert(see::EmbeddingLayer<EntangledEmbedding<float>>);
 static_assert(see::EmbeddingLayer<EntangledEmbedding<double, 3>>);
 static_assert(see::EmbeddingLayer<DenseEmbedding<float>>);
 static_assert(see::EmbeddingLayer<DenseEmbedding<double>>);
+static_assert(see::EmbeddingLayer<see::FrozenLayer<see::TableRows>>);
+static_assert(see::IdRange<see::IdList> && see::IdRange<std::span<const std::int8_t>> &&
+              see::IdRange<int[3]> && see::IdRange<Eigen::RowVectorXi> &&
+              see::IdRange<Eigen::Map<const Eigen::VectorXi>>);
+static_assert(!see::IdRange<std::string> && !see::IdRange<char[5]> &&
+              !see::IdRange<std::vector<bool>> && !see::IdRange<std::u16string> &&
+              !see::IdRange<Eigen::MatrixXi> && !see::IdRange<Eigen::VectorXf> &&
+              !see::IdRange<int> && !see::IdRange<const char*>);
 
 namespace {
 
@@ -60,18 +76,13 @@ RowMatrix<double> reduce(const Layer& layer, BagMode mode, const std::vector<dou
   return out;
 }
 
-RowMatrix<double> random_rows(Index rows, Index cols) {
-  see::Random random(21);
-  return RowMatrix<double>::NullaryExpr(rows, cols, [&](Index, Index) { return random.normal(); });
-}
-
 template <class Layer>
 void check_bag(Layer layer, BagMode mode, std::vector<double> weights) {
   EmbeddingBag bag(std::move(layer), mode);
   const RowMatrix<double> out = bag.forward(ids, offsets, weights);
   CHECK((out - reduce(bag.layer(), mode, weights)).norm() <= 1e-13 * (1 + out.norm()));
 
-  const auto target = random_rows(out.rows(), out.cols());
+  const auto target = laws::random_rows<double>(out.rows(), out.cols());
   const auto objective = [&] {
     return bag.forward(ids, offsets, weights).cwiseProduct(target).sum();
   };
@@ -120,17 +131,37 @@ TEST_CASE("a bag longer than a block is reduced whole", "[bag]") {
   CHECK((out.row(0) - bag.layer().to_dense().colwise().mean()).norm() <= 1e-13);
 }
 
+TEST_CASE("bags are the same for any executor", "[bag]") {
+  std::vector<int> many, starts;
+  for (int i = 0; i < 9000; ++i) many.push_back(i * 7 % 9);
+  for (int at = 0; at < 9000; at += 1 + at % 13) starts.push_back(at);
+  starts.insert(starts.end(), 40, 9000);
+  for (const BagMode mode : {BagMode::sum, BagMode::mean, BagMode::max}) {
+    const EmbeddingBag bag(entangled(5), mode);
+    const RowMatrix<double> once = bag.forward(many, starts);
+    RowMatrix<double> out(once.rows(), once.cols());
+    bag.forward(many, starts, out, {}, see::threads(3));
+    CHECK(out == once);
+    see::Gradient<double> serial(bag.layer()), threaded(bag.layer());
+    bag.backward(many, starts, once, serial);
+    bag.backward(many, starts, once, threaded, {}, {}, see::threads(3));
+    for (int i = 0; i < serial.size(); ++i) CHECK(serial[i].to_dense() == threaded[i].to_dense());
+  }
+}
+
 TEST_CASE("bad bags are refused", "[bag]") {
   const EmbeddingBag bag(dense(), BagMode::mean);
   const EmbeddingBag sum(dense(), BagMode::sum);
   using V = std::vector<int>;
   CHECK_THROWS_AS(bag.forward(V{0, 9}, V{0}), see::Error);
-  CHECK_THROWS_WITH(bag.forward(V{0, 1}, V{1}), "offset 1 of bag 0, needed 0 to 0");
+  CHECK_THROWS_WITH(bag.forward(V{0, 1}, V{1}),
+                    "EmbeddingBag::forward: offset 1 of bag 0, needed 0 to 0");
   CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0, 2, 1}), see::Error);
   CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0, 3}), see::Error);
   CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0, -1}), see::Error);
   CHECK_THROWS_AS(bag.forward(V{0, 1}, V{}), see::Error);
   CHECK_NOTHROW(bag.forward(V{}, V{}));
+  CHECK(bag.forward({3, 1, 4}, {0, 2}) == bag.forward(Eigen::Vector3i(3, 1, 4), V{0, 2}));
   const std::vector<double> weights{1, 2};
   CHECK_THROWS_AS(bag.forward(V{0, 1}, V{0}, weights), see::Error);
   CHECK_THROWS_AS(sum.forward(V{0, 1, 2}, V{0}, weights), see::Error);
@@ -143,30 +174,76 @@ TEST_CASE("bad bags are refused", "[bag]") {
   CHECK_THROWS_AS(sum.backward(V{0, 1}, V{0}, out, gradient), see::Error);
 }
 
-TEST_CASE("a dense layer looks its table up", "[layer]") {
+TEST_CASE("layers of every kind obey the laws of a layer", "[layer]") {
+  for (oracle::Setup setup : oracle::setups()) {
+    if (setup.words > 20) continue;
+    INFO("order " << setup.dims.size() << ", rank " << setup.rank);
+    const EntangledEmbedding<double> layer(oracle::random_parts<double>(setup));
+    laws::check_layer(layer);
+    auto padded = layer.parts();
+    padded.padding_idx = -2;
+    laws::check_layer(EntangledEmbedding<double>(padded));
+    if (setup.dims.size() == 3) laws::check_layer(EntangledEmbedding<double, 3>(layer));
+    if (setup.dims.size() == 2)
+      laws::check_layer(EntangledEmbedding<float, 2>(layer.cast<float>()));
+  }
+  laws::check_layer(EntangledEmbedding<float>(oracle::random_parts<float>({.rank = 3})));
+  see::Random random(4);
+  const DenseEmbedding<float> dense(9, 16, random, 5);
+  laws::check_layer(dense);
+  laws::check_layer(DenseEmbedding<double>(300, 7, random));
+  const RowMatrix<float> table = dense.to_dense();
+  laws::check_layer(see::FrozenLayer(see::TableRows(table)));
+  laws::check_layer(
+      see::FrozenLayer(EntangledEmbedding<float>(oracle::random_parts<float>({})), -1));
+  laws::check_layer(see::RowCache(entangled(5), 1 << 12));
+  laws::check_layer(see::RowCache(dense, 1 << 10));
+}
+
+TEST_CASE("a dense layer shares and freezes the table that it is made of", "[layer]") {
   const see::Table table(see::Vocabulary(), see::Array<float>{1, 2, 3, 4, 5, 6}, 3, 2);
-  auto layer = DenseEmbedding<float>::from_pretrained(table, true, -1);
+  const auto layer = DenseEmbedding<float>::from_pretrained(table, true, -1);
   CHECK(layer.weight().data() == table.values().data());
-  CHECK(layer.parameters().empty());
   CHECK(layer.is_frozen());
-  const RowMatrix<float> rows = layer.forward(std::vector<int>{1, 2});
-  CHECK(rows(0, 1) == 4);
-  CHECK(rows.row(1).isZero(0));
-  CHECK(layer.to_dense().row(2).isZero(0));
+  CHECK(layer(1)[1] == 4);
+  CHECK(layer(2).isZero(0));
   CHECK(DenseEmbedding<double>::from_pretrained(table).weight()(2, 0) == 5);
-  CHECK_THROWS_AS(layer.forward(std::vector<int>{3}), see::Error);
   CHECK_THROWS_AS(DenseEmbedding<float>(see::Array<float>(5), 3, 2), see::Error);
   CHECK_THROWS_AS(DenseEmbedding<float>(see::Array<float>(6), 3, 2, 3), see::Error);
-  see::Gradient<float> gradient(layer);
-  layer.backward(std::vector<int>{0}, RowMatrix<float>::Ones(1, 2), gradient);
-  CHECK(gradient[0].touched().empty());
-  layer.freeze(false);
-  layer.backward(std::vector<int>{0, 2, 0}, RowMatrix<float>::Ones(3, 2), gradient);
-  REQUIRE(gradient[0].touched().size() == 1);
-  CHECK(gradient[0].touched()[0] == 0);
-  CHECK(gradient[0].row(0)[0] == 2);
-  CHECK_THROWS_AS(layer.backward(std::vector<int>{0}, RowMatrix<float>::Ones(1, 3), gradient),
-                  see::Error);
+}
+
+TEST_CASE("an embedding keeps rows and freezing in another order or precision", "[layer]") {
+  auto parts = oracle::random_parts<float>({.rank = 3,
+                                            .gains = see::GainScope::sense,
+                                            .word_scale = true,
+                                            .mean = true,
+                                            .axes = true,
+                                            .layer_norm = true,
+                                            .residual = true});
+  parts.padding_idx = 2;
+  EntangledEmbedding<float> layer(parts);
+  layer.freeze_parameter(1);
+  const EntangledEmbedding<float, 2> pairs(layer);
+  const EntangledEmbedding<float> back = pairs;
+  EntangledEmbedding copy(pairs);  // deduced as what it is a copy of
+  static_assert(std::is_same_v<decltype(copy), EntangledEmbedding<float, 2>>);
+  static_assert(!std::is_convertible_v<EntangledEmbedding<float>, EntangledEmbedding<float, 2>>);
+  static_assert(
+      !std::is_constructible_v<EntangledEmbedding<float, 3>, EntangledEmbedding<float, 2>>);
+  CHECK(pairs.to_dense() == layer.to_dense());
+  CHECK(back.to_dense() == layer.to_dense());
+  CHECK(back.is_frozen(1));
+  CHECK_FALSE(back.is_frozen());
+  CHECK_THROWS_AS((EntangledEmbedding<float, 3>(layer)), see::Error);
+
+  const EntangledEmbedding<double, 2> wide = pairs.cast<double>();
+  CHECK(wide.parts().residual == parts.residual);
+  CHECK(wide.is_frozen(1));
+  CHECK(wide.cast<float>().to_dense() == layer.to_dense());
+  const RowMatrix<double> rows = wide.to_dense();
+  CHECK((rows - layer.to_dense().cast<double>()).norm() <= 1e-5 * rows.norm());
+  const auto narrow = layer.stored_as(see::Storage::i8).cast<double>();
+  CHECK(narrow.inventory().storage() == see::Storage::i8);
 }
 
 TEST_CASE("optimizers follow their formulas and leave untouched rows alone", "[optimizer]") {
@@ -206,7 +283,7 @@ TEST_CASE("optimizers refuse the gradient of another layer", "[optimizer]") {
   CHECK_THROWS_AS(adam.step(two, other), see::Error);
   CHECK(two.to_dense() == before);
   see::Gradient<double> gradient(layer);
-  CHECK_THROWS_AS(two.backward(ids, random_rows(12, 16), gradient), see::Error);
+  CHECK_THROWS_AS(two.backward(ids, laws::random_rows<double>(12, 16), gradient), see::Error);
   CHECK_THROWS_AS(DenseEmbedding<double>(-1, 4, random), see::Error);
 }
 
@@ -231,7 +308,7 @@ TEST_CASE("an optimizer refuses a layer of other sizes than its first", "[optimi
 TEST_CASE("gradients of two batches add up to that of both", "[optimizer]") {
   const auto layer = entangled();
   see::Gradient<double> first(layer), second(layer), both(layer);
-  const auto rows = random_rows(12, 16);
+  const auto rows = laws::random_rows<double>(12, 16);
   layer.backward(std::span(ids).first(5), rows.topRows(5), first);
   layer.backward(std::span(ids).last(7), rows.bottomRows(7), second);
   layer.backward(ids, rows, both);

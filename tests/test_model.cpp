@@ -3,6 +3,7 @@
 #include <mutex>
 #include <numeric>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "see/core/parallel.hpp"
 #include "see/core/table.hpp"
 #include "see/model/builders.hpp"
+#include "see/model/named_lexicon.hpp"
 
 using see::GainScope;
 using see::Index;
@@ -360,4 +362,42 @@ TEST_CASE("random numbers are those of SplitMix64, and fill their ranges", "[ran
   CHECK(drawn.back() < 50);
   CHECK(see::sample_without_replacement(5, 5, random).size() == 5);
   CHECK_THROWS_AS(see::sample_without_replacement(3, 4, random), see::Error);
+}
+
+TEST_CASE("a lexicon by names numbers words and units as they are named", "[lexicon]") {
+  see::NamedLexiconBuilder builder(2);
+  builder.word("king").sense({"human", "royal"}).sense({"royal", "royal"});
+  builder.word("bank").sense({"money", "human"});
+  builder.word("none");
+  const see::NamedLexicon names = builder.finish();
+  CHECK(names.words.size() == 3);
+  CHECK(names.words[1] == "bank");
+  CHECK(names.units.size() == 3);
+  CHECK(names.units.find("money") == 2);
+  CHECK(names.lexicon.table() == see::SlotTable::shared(2, 3));
+  CHECK(names.lexicon.rank(0) == 2);
+  CHECK(names.lexicon.rank(2) == 0);
+  Index units[2];
+  names.lexicon.units(1, 0, units);
+  CHECK(units[0] == 2);
+  CHECK(units[1] == 0);
+  CHECK_THROWS_WITH(builder.word("king"), "word \"king\" comes twice in a lexicon");
+  CHECK_THROWS_WITH(builder.sense({"human"}), "word \"none\" has a sense of 1 units, needed 2");
+  CHECK_THROWS_AS(see::NamedLexiconBuilder(1).sense({"human"}), see::Error);
+  CHECK_THROWS_AS(see::NamedLexiconBuilder(0), see::Error);
+  CHECK_THROWS_AS(see::NamedLexiconBuilder(2).word("king").finish(), see::Error);
+}
+
+TEST_CASE("sememes are written out, printed and read back", "[sememe]") {
+  const auto units = see::Inventory<float>::of({{1, 2, 3, 4}, {5, 6, 7, 8}}, 2);
+  CHECK(units.size() == 2);
+  CHECK(units.rank() == 2);
+  CHECK(units.dim() == 2);
+  CHECK(units[1].vectors()(1, 0) == 7);
+  std::ostringstream out;
+  out << units[0];
+  CHECK(out.str() == "1 2\n3 4");
+  CHECK_THROWS_AS(see::Inventory<float>::of({{1, 2}, {3}}), see::Error);
+  CHECK_THROWS_AS(see::Inventory<float>::of({{1, 2, 3}}, 2), see::Error);
+  CHECK_THROWS_AS(see::Inventory<float>::of({}), see::Error);
 }

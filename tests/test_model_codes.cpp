@@ -105,7 +105,7 @@ void check_scores(const EntangledEmbedding<Scalar>& layer) {
       for (std::size_t k = 0; k < 4; ++k) {
         const auto& one = best[std::size_t(i)][k];
         CHECK(std::abs(double(one.score - sorted[k])) <= tolerance);
-        CHECK(std::abs(double(one.score - expected(i, one.word))) <= tolerance);
+        CHECK(std::abs(double(one.score - expected(i, one.row))) <= tolerance);
       }
     }
   }
@@ -321,14 +321,14 @@ TEST_CASE("scores and similarities of a narrow layer are those of its widened co
                    best_of_wide = see::Scorer(wide).top_k(hidden, 3);
         for (std::size_t i = 0; i < best.size(); ++i)
           for (std::size_t k = 0; k < 3; ++k) {
-            CHECK(best[i][k].word == best_of_wide[i][k].word);
+            CHECK(best[i][k].row == best_of_wide[i][k].row);
             CHECK(best[i][k].score == best_of_wide[i][k].score);
           }
       }
       const auto near = see::CosineSearch(narrow).nearest(Index{5}, 4);
       const auto near_of_wide = see::CosineSearch(wide).nearest(Index{5}, 4);
       for (std::size_t k = 0; k < 4; ++k) {
-        CHECK(near[k].word == near_of_wide[k].word);
+        CHECK(near[k].row == near_of_wide[k].row);
         CHECK(near[k].score == near_of_wide[k].score);
       }
       for (Index b = 0; b < 9; ++b) {

@@ -1,10 +1,16 @@
 #include <algorithm>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include "catch.hpp"
 #include "oracle.hpp"
+#include "see/eval/neighbors.hpp"
 #include "see/model/builders.hpp"
+#include "see/model/cosine_search.hpp"
 #include "see/model/scorer.hpp"
+#include "see/nn/dense.hpp"
+#include "see/nn/frozen.hpp"
 
 using see::EntangledEmbedding;
 using see::Index;
@@ -20,9 +26,20 @@ RowMatrix<Scalar> random_hidden(Index rows, Index cols) {
                                         [&](Index, Index) { return Scalar(random.normal()); });
 }
 
-template <class Scalar>
-void check_logits(const EntangledEmbedding<Scalar>& layer) {
-  const RowMatrix<Scalar> rows = layer.to_dense();
+/// Rows of any layer or source.
+template <class Layer>
+RowMatrix<see::RowScalar<Layer>> all_rows(const Layer& layer) {
+  std::vector<Index> ids(std::size_t(layer.num_embeddings()));
+  std::iota(ids.begin(), ids.end(), Index{0});
+  RowMatrix<see::RowScalar<Layer>> rows(layer.num_embeddings(), layer.embedding_dim());
+  layer.forward(std::span<const Index>(ids), rows);
+  return rows;
+}
+
+template <class Layer>
+void check_logits(const Layer& layer) {
+  using Scalar = see::RowScalar<Layer>;
+  const RowMatrix<Scalar> rows = all_rows(layer);
   const Scorer scorer(layer);
   for (const Index batch : {1, 3, 21, 0}) {  // of one lane, of four, of sixteen and the rest
     INFO(batch << " hidden states");
@@ -69,6 +86,40 @@ TEST_CASE("logits are the products with the rows, for every form of embedding", 
   check_logits(EntangledEmbedding<double>(parts));
 }
 
+TEST_CASE("layers of any kind and sources of rows are scored", "[scorer]") {
+  see::Random random(3);
+  const see::DenseEmbedding<float> dense(700, 12, random, 5);
+  check_logits(dense);
+  check_logits(see::DenseEmbedding<double>(5000, 7, random));
+  const RowMatrix<float> table = dense.to_dense();
+  const see::TableRows source(table);
+  check_logits(source);
+  check_logits(see::FrozenLayer(source, 3));
+  check_logits(EntangledEmbedding<double, 2>(oracle::random_parts<double>({})));
+  const auto hidden = random_hidden<float>(70, 12);
+  const Scorer scorer(source);
+  const RowMatrix<float> logits = scorer.logits(hidden);
+  RowMatrix<float> some(70, 3);
+  scorer.logits_of(hidden, {1, 0, 699}, some);
+  const see::CosineSearch search(dense);
+  const auto exact = see::nearest(source, hidden, 4);
+  for (const auto& run : {see::serial(), see::threads(3)}) {
+    const auto best = scorer.top_k(hidden, 4, run);
+    const auto near = search.nearest(hidden, 4, run);
+    for (Index i = 0; i < 70; ++i) {
+      CHECK(best[std::size_t(i)][0].score == logits.row(i).maxCoeff());
+      CHECK(best[std::size_t(i)][0].score == logits(i, best[std::size_t(i)][0].row));
+      for (std::size_t k = 0; k < 4; ++k)
+        CHECK(double(near[std::size_t(i)][k].score) ==
+              Approx(exact[std::size_t(i)][k].score).margin(1e-6));
+    }
+  }
+  CHECK(search.nearest(Index{9}, 3).size() == 3);
+  CHECK(search.nearest(Index{9}, 1)[0].row != 9);
+  CHECK_THROWS_AS(search.nearest(Index{700}, 3), see::Error);
+  CHECK_THROWS_AS(scorer.logits_of(hidden, {700}, some.leftCols(1)), see::Error);
+}
+
 TEST_CASE("ways of scoring are chosen by cost", "[scorer]") {
   using see::detail::ScoreWay;
   const auto plan = [](const oracle::Setup& setup) {
@@ -106,7 +157,7 @@ TEST_CASE("the best words are those of a full sort, whatever the threads", "[sco
         const auto& found = best[std::size_t(i)];
         REQUIRE(Index(found.size()) == std::min<Index>(k, 20000));
         for (std::size_t j = 0; j < found.size(); ++j) {
-          REQUIRE(found[j].word == order[j]);
+          REQUIRE(found[j].row == order[j]);
           REQUIRE(found[j].score == logits(i, order[j]));
         }
       }

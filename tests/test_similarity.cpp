@@ -119,7 +119,7 @@ TEST_CASE("the nearest words by cosine are those of the rows", "[similarity]") {
           CHECK(got[i].score == Approx(expected[i].score).margin(1e-12));
           CHECK(got[i].score <= 1);
           if (i > 0) CHECK(got[i].score <= got[i - 1].score);
-          const Index w = got[i].word;
+          const Index w = got[i].row;
           const double norms = rows.row(w).norm() * queries.row(q).norm();
           const double cosine = norms > 0 ? rows.row(w).dot(queries.row(q)) / norms : 0;
           CHECK(got[i].score == Approx(cosine).margin(1e-12));
@@ -129,13 +129,13 @@ TEST_CASE("the nearest words by cosine are those of the rows", "[similarity]") {
           CosineSearch(layer, see::threads(3)).nearest(queries, k, see::threads(3));
       for (std::size_t q = 0; q < 5; ++q)
         for (std::size_t i = 0; i < found[q].size(); ++i) {
-          CHECK(threaded[q][i].word == found[q][i].word);
+          CHECK(threaded[q][i].row == found[q][i].row);
           CHECK(threaded[q][i].score == found[q][i].score);
         }
     }
     const auto of_word = search.nearest(Index{5}, 8);
     REQUIRE(of_word.size() == 8);
-    for (const auto& each : of_word) CHECK(each.word != 5);
+    for (const auto& each : of_word) CHECK(each.row != 5);
     CHECK(Index(search.nearest(Index{5}, 5000).size()) == layer.num_embeddings() - 1);
     CHECK_THROWS_AS(search.nearest(queries.leftCols(2), 1), see::Error);
     CHECK_THROWS_AS(search.nearest(queries, -1), see::Error);
@@ -155,7 +155,7 @@ TEST_CASE("rows without a direction have cosine 0, tiny ones their own", "[simil
     Index unit;
     changed.lexicon.units(0, 0, &unit);
     if (first != 0) values[unit * 4] = first;
-    return CosineSearch<float>(EntangledEmbedding<float>(changed)).nearest(Index{4}, 5);
+    return CosineSearch(EntangledEmbedding<float>(changed)).nearest(Index{4}, 5);
   };
   const auto plain = nearest(1, 0), tiny = nearest(1e-24F, 0);
   REQUIRE(plain.size() == 4);
@@ -163,8 +163,8 @@ TEST_CASE("rows without a direction have cosine 0, tiny ones their own", "[simil
   for (const float none :
        {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
     for (const auto& each : nearest(1, none))
-      if (each.word == 0) CHECK(each.score == 0);
-  CHECK(CosineSearch<float>(EntangledEmbedding<float>(parts))
+      if (each.row == 0) CHECK(each.score == 0);
+  CHECK(CosineSearch(EntangledEmbedding<float>(parts))
             .nearest(Index{0}, std::numeric_limits<Index>::max())
             .size() == 4);
 }
@@ -186,6 +186,6 @@ TEST_CASE("the best of numbers that are no numbers are still the best", "[simila
   for (Index w = 5; w >= 0; --w) best.offer(w, w == 3 ? 1.0F : none);
   const auto words = best.take();
   REQUIRE(words.size() == 2);
-  CHECK(words[0].word == 3);
-  CHECK(words[1].word == 0);
+  CHECK(words[0].row == 3);
+  CHECK(words[1].row == 0);
 }

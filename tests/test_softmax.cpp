@@ -7,6 +7,7 @@
 #include "oracle.hpp"
 #include "see/model/builders.hpp"
 #include "see/nn/dense.hpp"
+#include "see/nn/frozen.hpp"
 #include "see/nn/optimizer.hpp"
 #include "see/nn/softmax.hpp"
 
@@ -119,6 +120,20 @@ TEST_CASE("cross-entropy is that of the dense product, and its gradient that of 
   check_cross_entropy(see::make_word2ketxs<double>(40, 27, 3, 2));
   Random random(5);
   check_cross_entropy(see::DenseEmbedding<double>(300, 7, random, 4));
+}
+
+TEST_CASE("cross-entropy over frozen rows is that of the same dense rows", "[softmax]") {
+  Random random(6);
+  const see::DenseEmbedding<float> dense(300, 7, random);
+  const RowMatrix<float> table = dense.to_dense();
+  const see::FrozenLayer frozen{see::TableRows(table)};
+  const RowMatrix<float> hidden = random_matrix(4, 7).cast<float>();
+  RowMatrix<float> of_dense(4, 7), of_frozen(4, 7);
+  Gradient<float> trained(dense), none(frozen);
+  CHECK(see::cross_entropy(frozen, hidden, {3, 299, 0, 3}, of_frozen, &none) ==
+        see::cross_entropy(dense, hidden, {3, 299, 0, 3}, of_dense, &trained));
+  CHECK(of_frozen == of_dense);
+  CHECK(none.size() == 0);
 }
 
 TEST_CASE("large scores neither overflow nor vanish in cross-entropy", "[softmax]") {

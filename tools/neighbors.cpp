@@ -18,7 +18,7 @@ std::string text_of(const Model<float>& model, const std::vector<Neighbor>& neig
   std::string lines;
   for (const Neighbor& neighbor : neighbors) {
     char cosine[32];
-    std::snprintf(cosine, sizeof cosine, "%7.4f  ", neighbor.cosine);
+    std::snprintf(cosine, sizeof cosine, "%7.4f  ", neighbor.score);
     lines += cosine + row_name(model, neighbor.row) + '\n';
   }
   return lines;
@@ -31,7 +31,7 @@ std::string json_of(const Model<float>& model, const std::string& word, Index ro
   for (const Neighbor& neighbor : neighbors)
     list.push_back({{"word", row_name(model, neighbor.row)},
                     {"row", neighbor.row},
-                    {"cosine", neighbor.cosine}});
+                    {"cosine", neighbor.score}});
   const Json json = {{"word", word}, {"row", row}, {"neighbors", std::move(list)}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }

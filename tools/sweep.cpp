@@ -155,7 +155,7 @@ class Sweeper {
     std::vector<std::vector<NearWord>> words;
     for (const auto& found : nearest(source, queries, 5, rows, run_)) {
       auto& list = words.emplace_back();
-      for (const Neighbor& neighbor : found) list.push_back({name(neighbor.row), neighbor.cosine});
+      for (const Neighbor& neighbor : found) list.push_back({name(neighbor.row), neighbor.score});
     }
     return words;
   }

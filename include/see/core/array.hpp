@@ -65,6 +65,19 @@ class Array {
   const T& operator[](std::size_t i) const noexcept { return data_[i]; }
   operator std::span<const T>() const noexcept { return {data_, size_}; }
 
+  /// The elements as another type, each converted; shared where it is the same type.
+  template <class Other>
+  Array<Other> cast() const {
+    if constexpr (std::is_same_v<T, Other>) {
+      return *this;
+    } else {
+      std::vector<Other> values;
+      values.reserve(size_);
+      for (const T& value : *this) values.push_back(static_cast<Other>(value));
+      return values;
+    }
+  }
+
   /// The elements for writing, this object's alone afterwards. O(size) where a copy is due.
   T* mutate() {
     if (!owned_ || owned_.use_count() > 1) *this = Array(std::vector<T>(begin(), end()));

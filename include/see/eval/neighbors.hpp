@@ -10,6 +10,7 @@
 #include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
 #include "see/core/row_source.hpp"
+#include "see/core/scored.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/eval/cosine.hpp"
@@ -17,18 +18,13 @@
 namespace see {
 
 /// A row and its cosine with a query.
-struct Neighbor {
-  Index row = 0;
-  double cosine = 0;
-
-  friend bool operator==(const Neighbor&, const Neighbor&) = default;
-};
+using Neighbor = Scored<double>;
 
 namespace detail {
 
 /// The order of neighbours: larger cosine first, then smaller row number.
 inline bool nearer(const Neighbor& a, const Neighbor& b) noexcept {
-  return a.cosine != b.cosine ? a.cosine > b.cosine : a.row < b.row;
+  return a.score != b.score ? a.score > b.score : a.row < b.row;
 }
 
 /// Offers `rows` (unit length, row 0 is row `first_row` of the source) to the heaps of the queries,
@@ -46,7 +42,7 @@ inline void offer_rows(ConstRowMatrixRef<float> queries, ConstRowMatrixRef<float
     const float* score = scores.data() + q * scores.outerStride();
     const auto entry_level = [&] {
       return heap.size() < k ? -std::numeric_limits<float>::infinity()
-                             : static_cast<float>(heap.front().cosine - slack);
+                             : static_cast<float>(heap.front().score - slack);
     };
     float level = entry_level();
     for (Index start = 0; start < rows.rows(); start += chunk) {

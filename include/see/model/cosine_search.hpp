@@ -4,6 +4,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -15,8 +16,8 @@
 
 namespace see {
 
-/// The words of largest cosine with a query among all words of an entangled embedding, by scores
-/// and one number a word, without a table of rows:
+/// The rows of largest cosine with a query among all rows of a layer (any EmbeddingLayer or
+/// RowSource), by scores and one number a row, without a table of rows:
 ///
 ///     cos(x, w) = <x, E(w)> / (|x| |E(w)|)
 ///
@@ -29,10 +30,11 @@ namespace see {
 /// is made. Const members may be called from several threads at once; results are equal for any
 /// executor. Cosines are rounded to Scalar, so words that tie to within rounding may come in either
 /// order; eval/neighbors.hpp orders them in double precision, at the price of expanding every row.
-template <std::floating_point Scalar, int Order = Eigen::Dynamic>
+template <ScoredRows LayerType>
 class CosineSearch {
  public:
-  using Layer = EntangledEmbedding<Scalar, Order>;
+  using Layer = LayerType;
+  using Scalar = RowScalar<Layer>;
 
   /// A look-up of every row.
   explicit CosineSearch(Layer layer, const Executor& run = serial())
@@ -74,16 +76,20 @@ class CosineSearch {
 
   /// The k words nearest to `word`, itself left out. Throws where it is no row or k < 0.
   std::vector<Scored<Scalar>> nearest(Index word, Index k, const Executor& run = serial()) const {
-    detail::require(k >= 0, "the nearest ", k, " words, needed 0 or more");
-    std::vector<Scored<Scalar>> words = nearest(RowMatrix<Scalar>(layer()(word)),
-                                                std::min(k, layer().num_embeddings()) + 1, run)[0];
-    std::erase_if(words, [&](const Scored<Scalar>& each) { return each.word == word; });
+    const Index rows = layer().num_embeddings();
+    detail::require(k >= 0, "CosineSearch::nearest: the nearest ", k, " rows, needed 0 or more");
+    detail::require(word >= 0 && word < rows, "CosineSearch::nearest: id ", word,
+                    ", needed one of ", rows, " rows");
+    RowMatrix<Scalar> query(1, layer().embedding_dim());
+    layer().forward(std::span<const Index>(&word, 1), query);
+    std::vector<Scored<Scalar>> words = nearest(query, std::min(k, rows) + 1, run)[0];
+    std::erase_if(words, [&](const Scored<Scalar>& each) { return each.row == word; });
     words.resize(std::min(words.size(), static_cast<std::size_t>(k)));
     return words;
   }
 
  private:
-  Scorer<Scalar, Order> scorer_;
+  Scorer<Layer> scorer_;
   std::vector<Scalar> inverses_;  // 1 / |E(w)|, 0 where the row is zero or not finite
   bool all_finite_ = true;
 };

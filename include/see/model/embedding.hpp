@@ -35,7 +35,8 @@ namespace see {
 /// LayerNorm may each be absent. What is trained are units, gains and LayerNorm.
 ///
 /// `Order` is o where it is known when compiling. Copies share all storage until one is written to,
-/// so copying is cheap. Const members may be called from several threads at once.
+/// so copying is cheap; a layer that was moved from has no rows. Const members may be called from
+/// several threads at once.
 ///
 /// \code
 ///     see::Random random(1);
@@ -45,7 +46,8 @@ namespace see {
 ///         .lexicon = see::LexiconBuilder(see::SlotTable::shared(2, 10))
 ///                        .word().sense({0, 1}).sense({0, 2})
 ///                        .word().sense({3, 1}).finish()});
-///     see::RowMatrix<float> rows = layer.forward(std::vector<int>{1, 0, 1});   // 3 x 64
+///     see::RowMatrix<float> rows = layer.forward({1, 0, 1});   // 3 x 64
+///     Eigen::RowVectorXf row = layer(1);
 /// \endcode
 template <std::floating_point ScalarType, int Order = Eigen::Dynamic>
 class EntangledEmbedding {
@@ -69,6 +71,31 @@ class EntangledEmbedding {
     frozen_.assign(shapes_.size(), false);
   }
 
+  /// The same embedding where the order becomes known when compiling, or is known no longer. Throws
+  /// unless it is Order.
+  template <int Other>
+  requires((Order == Eigen::Dynamic) != (Other == Eigen::Dynamic)) explicit(Order != Eigen::Dynamic)
+      EntangledEmbedding(const EntangledEmbedding<Scalar, Other>& other)
+      : EntangledEmbedding(other.parts_) {
+    frozen_ = other.frozen_;
+  }
+
+  /// No rows, of no numbers; what a layer is once it has been moved from.
+  EntangledEmbedding() = default;
+  EntangledEmbedding(const EntangledEmbedding&) = default;
+  EntangledEmbedding(EntangledEmbedding&& other) noexcept : EntangledEmbedding() { swap(other); }
+  EntangledEmbedding& operator=(EntangledEmbedding other) noexcept {
+    swap(other);
+    return *this;
+  }
+  void swap(EntangledEmbedding& other) noexcept {
+    std::swap(parts_, other.parts_);
+    std::swap(layout_, other.layout_);
+    std::swap(dim_, other.dim_);
+    shapes_.swap(other.shapes_);
+    frozen_.swap(other.frozen_);
+  }
+
   Index num_embeddings() const noexcept { return parts_.lexicon.words(); }
   Index embedding_dim() const noexcept { return dim_; }
   std::optional<Index> padding_idx() const noexcept { return parts_.padding_idx; }
@@ -89,29 +116,25 @@ class EntangledEmbedding {
   /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. A call allocates
   /// nothing once its thread has seen rows as long before (with axes: where a block of 64 rows and
   /// the axes take less than 128 KiB; Eigen's product allocates beyond that).
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
-    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
-    forward_rows(std::ranges::data(ids), out, is_far(out));
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
+    forward_rows(detail::id_span(ids).data(), out, is_far(out));
   }
 
   /// The same with the rows shared out among the tasks of `run`: equal for every executor.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
-    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
-    const auto all = std::span(std::ranges::data(ids), std::ranges::size(ids));
-    for_ranges(run, all.size(), std::size_t{4 * largest_block},
-               [&, far = is_far(out)](std::size_t first, std::size_t last) {
-                 const auto rows = static_cast<Index>(last - first);
-                 forward_rows(all.data() + first, out.middleRows(static_cast<Index>(first), rows),
-                              far);
-               });
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
+    detail::for_rows(
+        run, detail::id_span(ids), out, std::size_t{4 * largest_block},
+        [&, far = is_far(out)](auto some, auto rows) { forward_rows(some.data(), rows, far); });
   }
 
   /// The same into a matrix of its own.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   RowMatrix<Scalar> forward(const Ids& ids) const {
-    RowMatrix<Scalar> out(static_cast<Index>(std::ranges::size(ids)), dim_);
+    RowMatrix<Scalar> out(std::ssize(detail::id_span(ids)), dim_);
     forward(ids, out);
     return out;
   }
@@ -119,16 +142,21 @@ class EntangledEmbedding {
   /// forward() for ids and an output that are known to be good. Outputs of 8 MiB and more are
   /// written past the caches, where the machine can. Ends the program where the memory
   /// that a thread's first call needs is not to be had.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
-    forward_rows(std::ranges::data(ids), out, is_far(out));
+    forward_rows(detail::id_span(ids).data(), out, is_far(out));
   }
 
-  /// E(w) as a row of its own. Throws where `w` is no row.
-  Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Index w) const {
+  /// E(w) as a row of its own, or forward(ids). Throws where an id is no row.
+  template <Id Word>
+  Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Word w) const {
     Eigen::RowVector<Scalar, Eigen::Dynamic> row(dim_);
     forward(std::span(&w, 1), Eigen::Map<RowMatrix<Scalar>>(row.data(), 1, dim_));
     return row;
+  }
+  template <IdRange Ids = IdList>
+  RowMatrix<Scalar> operator()(const Ids& ids) const {
+    return forward(ids);
   }
 
   /// All rows: num_embeddings() x embedding_dim().
@@ -144,10 +172,10 @@ class EntangledEmbedding {
   /// where one has another shape, `out` or an id does not fit, or the layer has a LayerNorm.
   ///
   /// Cost: o + 1 times that of forward().
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward_tangent(const Ids& ids, const std::vector<Inventory<Scalar>>& directions,
                        const Array<Scalar>& gain_direction, RowMatrixRef<Scalar> out) const {
-    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "an output");
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward_tangent");
     detail::require(!parts_.layer_norm, "a tangent of an embedding with a LayerNorm");
     bool fits = directions.size() == parts_.inventories.size() &&
                 (gain_direction.empty() || gain_direction.size() == parts_.gains.size());
@@ -156,7 +184,7 @@ class EntangledEmbedding {
              directions[i].rank() == parts_.inventories[i].rank() &&
              directions[i].dim() == parts_.inventories[i].dim();
     detail::require(fits, "directions of other shapes than the inventories and gains");
-    const auto* id = std::ranges::data(ids);
+    const auto* id = detail::id_span(ids).data();
     RowMatrix<Scalar> part(std::min(largest_block, out.rows()), dim_);
     for (Index first = 0; first < out.rows(); first += largest_block) {
       const Index rows = std::min(largest_block, out.rows() - first);
@@ -181,6 +209,27 @@ class EntangledEmbedding {
     EntangledEmbedding other(*this);
     for (auto& inventory : other.parts_.inventories) inventory = inventory.stored_as(storage);
     return other;
+  }
+
+  /// The same embedding in another precision; the index and the residual are shared, and what is
+  /// frozen stays so. Inventories keep their storage. O(parameters).
+  template <std::floating_point Other>
+  EntangledEmbedding<Other, Order> cast() const {
+    EmbeddingParts<Other> parts{.shape = parts_.shape,
+                                .inventories = {},
+                                .lexicon = parts_.lexicon,
+                                .gain_scope = parts_.gain_scope,
+                                .gains = parts_.gains.template cast<Other>(),
+                                .word_scale = parts_.word_scale.template cast<Other>(),
+                                .residual = parts_.residual,
+                                .basis = parts_.basis.template cast<Other>(),
+                                .padding_idx = parts_.padding_idx};
+    for (const auto& inventory : parts_.inventories)
+      parts.inventories.push_back(inventory.template cast<Other>());
+    if (parts_.layer_norm) parts.layer_norm = parts_.layer_norm->template cast<Other>();
+    EntangledEmbedding<Other, Order> result(std::move(parts));
+    result.frozen_ = frozen_;
+    return result;
   }
 
   /// Rows and columns of every parameter: the inventories (size x m*q each), the gains (one a row)
@@ -220,6 +269,11 @@ class EntangledEmbedding {
     return frozen_[static_cast<std::size_t>(number)];
   }
 
+  /// Whether nothing is left to train: all parameters are frozen, or there are none.
+  bool is_frozen() const {
+    return std::find(frozen_.begin(), frozen_.end(), false) == frozen_.end();
+  }
+
   /// Adds to `gradient` the gradient of sum_i <out_gradient row i, E(ids[i])> with respect to every
   /// parameter that is not frozen. The padding row contributes nothing. `out_gradient` is
   /// ids.size() x embedding_dim(). Throws, and adds nothing, where it has another size or an id is
@@ -227,16 +281,16 @@ class EntangledEmbedding {
   ///
   /// Cost a row: about 2 * R(w) * m * product multiply-adds, and p * d more with axes. Without axes
   /// a call in the calling thread allocates nothing once it and the gradient have seen as much.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient, Gradient<Scalar>& gradient,
                 const Executor& run = serial()) const {
     detail::require(!shapes_.empty(),
                     "a gradient of an embedding of codes alone, which have no "
                     "parameters, needed one with terms (see::from_pretrained learns some)");
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
-                        "a gradient");
+                        "backward");
     gradient.check_form(shapes_);
-    const auto* id = std::ranges::data(ids);
+    const auto* id = detail::id_span(ids).data();
     gradient.add_ranges(run, out_gradient.rows(), [&](Index first, Index last, auto& into) {
       detail::Backward<Scalar, Order>(parts_, layout_, frozen_, into)
           .rows(id + first, last - first, out_gradient.middleRows(first, last - first));
@@ -244,6 +298,9 @@ class EntangledEmbedding {
   }
 
  private:
+  template <std::floating_point OtherScalar, int OtherOrder>
+  friend class EntangledEmbedding;
+
   static constexpr Index largest_block = 64;        // rows that pass through the basis together
   static constexpr Index streamed_bytes = 8 << 20;  // outputs that no near cache would keep
 
@@ -322,7 +379,7 @@ class EntangledEmbedding {
 
   Parts parts_;
   kernel::Layout layout_;
-  Index dim_;
+  Index dim_ = 0;
   std::vector<std::pair<Index, Index>> shapes_;  // of the parameters
   std::vector<bool> frozen_;
 };

@@ -85,19 +85,21 @@ class Lexicon {
 
   /// The stored index of words with ranks[w] senses each. `units` holds the unit numbers in the
   /// order word, sense, slot. Throws where the counts do not fit or a unit does not exist.
-  template <IdRange Units>
+  template <IdRange Units = IdList>
   Lexicon(SlotTable table, std::span<const Index> ranks, const Units& units)
       : Lexicon(std::move(table), static_cast<Index>(ranks.size())) {
     set_ranks(ranks);
     const auto order = static_cast<std::size_t>(table_.order);
-    detail::require(std::ranges::size(units) == static_cast<std::size_t>(senses_) * order,
-                    "a lexicon of ", senses_, " senses of order ", table_.order,
-                    " needs as many units, not ", std::ranges::size(units));
+    const auto unit_of = detail::id_span(units);
+    detail::require(unit_of.size() == static_cast<std::size_t>(senses_) * order, "a lexicon of ",
+                    senses_, " senses of order ", table_.order, " needs as many units, not ",
+                    unit_of.size());
     BitWriter writer;
-    for (Index w = 0, at = 0; w < words_; ++w)
+    std::size_t at = 0;
+    for (Index w = 0; w < words_; ++w)
       for (Index s = 0; s < rank(w); ++s)
         for (int j = 0; j < table_.order; ++j, ++at) {
-          const auto unit = static_cast<Index>(std::ranges::data(units)[at]);
+          const auto unit = static_cast<Index>(unit_of[at]);
           check_unit(w, s, j, unit);
           writer.write(static_cast<std::uint64_t>(unit), bits_[static_cast<std::size_t>(j)]);
         }

@@ -22,7 +22,7 @@ class RowCodes {
   /// Row i of `out` becomes y_{ids[i]}. Throws, and writes nothing, where an id is no row or `out`
   /// is not ids.size() x embedding_dim().
   void forward(std::span<const Index> ids, RowMatrixRef<float> out) const {
-    detail::check_batch(ids, rows_, out.rows(), out.cols(), dim_, "an output");
+    detail::check_batch(ids, rows_, out.rows(), out.cols(), dim_, "forward");
     write_rows(ids, out);
   }
 

@@ -15,24 +15,41 @@
 #include "see/model/embedding.hpp"
 #include "see/model/score_batch.hpp"
 #include "see/model/score_plan.hpp"
+#include "see/model/score_rows.hpp"
 #include "see/model/top_k.hpp"
 
 namespace see {
 
-/// Scores of hidden states against the words of an entangled embedding without their rows, as a
-/// tied output layer needs them:
+namespace detail {
+
+/// How rows are scored: expanded, or those of an entangled embedding from its factors.
+template <class Rows>
+struct Scoring {
+  using Plan = RowPlan<Rows>;
+  using Batch = RowBatch<Rows>;
+};
+template <std::floating_point Scalar, int Order>
+struct Scoring<EntangledEmbedding<Scalar, Order>> {
+  using Plan = ScorePlan<Scalar, Order>;
+  using Batch = ScoreBatch<Scalar, Order>;
+};
+
+}  // namespace detail
+
+/// Scores of hidden states against the rows of a layer, as a tied output layer needs them:
 ///
 ///     S = H E^T        (H: b x d, E: words x d, S: b x words)
 ///
-/// The senses that share inventories are scored the cheaper of two ways (detail::ScoreWay): by a
-/// table of the scores of all pairs of units and one look-up a sense, or by partial products with
-/// all units of the last slot and one short dot product a sense. Where little is shared (word2ket),
-/// there are codes, or many hidden states would need tables that leave the cache, rows are
-/// expanded a block at a time for up to 64 states. All are exact: a cut product is met by zeros
-/// behind the hidden state, and LayerNorm by two numbers a word.
+/// Any EmbeddingLayer or RowSource is scored by its rows, expanded a block at a time; an entangled
+/// embedding without them. There the senses that share inventories are scored the cheaper of two
+/// ways (detail::ScoreWay): by a table of the scores of all pairs of units and one look-up a sense,
+/// or by partial products with all units of the last slot and one short dot product a sense. Where
+/// little is shared (word2ket), there are codes, or many hidden states would need tables that
+/// leave the cache, rows are expanded a block at a time for up to 64 states. All are exact: a cut
+/// product is met by zeros behind the hidden state, and LayerNorm by two numbers a word.
 ///
 /// \code
-///     see::Scorer scorer(layer);
+///     see::Scorer scorer(layer);   // entangled, dense, a see::TableRows, ...
 ///     see::RowMatrix<float> logits = scorer.logits(hidden);
 ///     std::vector<std::vector<see::Scored<float>>> best = scorer.top_k(hidden, 10);
 /// \endcode
@@ -41,12 +58,13 @@ namespace see {
 /// widened then, for layer() too. Const members may be called from several threads at once. Results
 /// are equal for any executor; the scores of a hidden state may differ in rounding with the states
 /// that it comes with.
-template <std::floating_point Scalar, int Order = Eigen::Dynamic>
+template <ScoredRows LayerType>
 class Scorer {
  public:
-  using Layer = EntangledEmbedding<Scalar, Order>;
+  using Layer = LayerType;
+  using Scalar = RowScalar<Layer>;
 
-  /// O(parameters); with LayerNorm, O(words) memory and a look-up of every row.
+  /// Entangled: O(parameters); with LayerNorm, O(words) memory and a look-up of every row.
   explicit Scorer(Layer layer, const Executor& run = serial()) : plan_(std::move(layer), run) {}
 
   const Layer& layer() const noexcept { return plan_.layer(); }
@@ -68,15 +86,16 @@ class Scorer {
 
   /// S for the words `ids` alone: `out` is b x ids.size(). Throws, and writes nothing, where a size
   /// does not fit or an id is no row.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void logits_of(ConstRowMatrixRef<Scalar> hidden, const Ids& ids, RowMatrixRef<Scalar> out) const {
-    const auto count = static_cast<Index>(std::ranges::size(ids));
+    const auto id = detail::id_span(ids);
+    const Index count = std::ssize(id);
     check(hidden, out, count);
-    detail::check_batch(ids, layer().num_embeddings(), count, out.cols(), count, "ids");
-    const auto* id = std::ranges::data(ids);
+    detail::check_batch(ids, layer().num_embeddings(), count, 1, 1, "Scorer::logits_of");
     for_groups(hidden, serial(), [&](Index state, const Group& group) {
       score_blocks(
-          group, 0, count, [&](Index k) { return static_cast<Index>(id[k]); },
+          group, 0, count,
+          [&](Index k) { return static_cast<Index>(id[static_cast<std::size_t>(k)]); },
           [&](Index first, const auto& scores) {
             out.block(state, first, scores.rows(), scores.cols()) = scores;
           });
@@ -98,7 +117,7 @@ class Scorer {
   std::vector<std::vector<Scored<Scalar>>> top_k(ConstRowMatrixRef<Scalar> hidden, Index k,
                                                  const Executor& run, const Adjust& adjust) const {
     check_hidden(hidden);
-    detail::require(k >= 0, "the best ", k, " words, needed 0 or more");
+    detail::require(k >= 0, "Scorer::top_k: the best ", k, " rows, needed 0 or more");
     const auto words = static_cast<std::size_t>(layer().num_embeddings());
     std::vector<std::vector<Scored<Scalar>>> result;
     for_groups(hidden, run, [&](Index, const Group& group) {
@@ -155,7 +174,7 @@ class Scorer {
   static constexpr std::size_t range_size = 4096;
 
  private:
-  using Group = detail::ScoreBatch<Scalar, Order>;
+  using Group = typename detail::Scoring<Layer>::Batch;
 
   template <class Visit>
   void for_groups(ConstRowMatrixRef<Scalar> hidden, const Executor& run, const Visit& visit) const {
@@ -183,17 +202,18 @@ class Scorer {
   }
 
   void check_hidden(ConstRowMatrixRef<Scalar> hidden) const {
-    detail::require(hidden.cols() == layer().embedding_dim(), "hidden states of ", hidden.cols(),
-                    " numbers, needed ", layer().embedding_dim());
+    detail::require(hidden.cols() == layer().embedding_dim(), "Scorer: hidden states of ",
+                    hidden.rows(), " x ", hidden.cols(), ", needed ", hidden.rows(), " x ",
+                    layer().embedding_dim());
   }
 
   void check(ConstRowMatrixRef<Scalar> hidden, const RowMatrixRef<Scalar>& out, Index cols) const {
     check_hidden(hidden);
-    detail::require(out.rows() == hidden.rows() && out.cols() == cols, "logits of ", out.rows(),
-                    " x ", out.cols(), ", needed ", hidden.rows(), " x ", cols);
+    detail::require(out.rows() == hidden.rows() && out.cols() == cols, "Scorer: logits of ",
+                    out.rows(), " x ", out.cols(), ", needed ", hidden.rows(), " x ", cols);
   }
 
-  detail::ScorePlan<Scalar, Order> plan_;
+  typename detail::Scoring<Layer>::Plan plan_;
 };
 
 }  // namespace see

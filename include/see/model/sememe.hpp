@@ -6,7 +6,9 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
+#include <ostream>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -36,6 +38,11 @@ class Sememe {
   Index dim() const noexcept { return dim_; }    ///< q, their length
   Scalar* data() const noexcept { return values_; }
   Map vectors() const noexcept { return {values_, rank_, dim_}; }  ///< m x q
+
+  /// Prints the vectors, one a line.
+  friend std::ostream& operator<<(std::ostream& out, const Sememe& sememe) {
+    return out << sememe.vectors();
+  }
 
  private:
   Scalar* values_;
@@ -84,6 +91,21 @@ class Inventory {
         size == 0 ? std::size_t{0} : static_cast<std::size_t>(size * int8_scales(rank * dim));
     detail::require(halves_.size() == needed, "an inventory of ", size, " units of ", rank, " x ",
                     dim, " in int8 needs ", needed, " scales, not ", halves_.size());
+  }
+
+  /// Units written out, each as its m * q numbers: `of({{1, 0}, {0.5, 2}})` has two units of one
+  /// vector of two numbers. Throws where there is no unit, they differ in length or rank does not
+  /// divide it.
+  static Inventory of(std::initializer_list<std::initializer_list<Scalar>> units, Index rank = 1) {
+    std::vector<Scalar> values;
+    const Index length = units.size() == 0 ? 0 : std::ssize(*units.begin());
+    for (const auto& unit : units) {
+      detail::require(std::ssize(unit) == length && rank >= 1 && length % rank == 0,
+                      "Inventory::of: a unit of ", unit.size(), " numbers, needed ", length, " in ",
+                      rank, " vectors");
+      values.insert(values.end(), unit.begin(), unit.end());
+    }
+    return {std::move(values), std::ssize(units), rank, length / std::max<Index>(1, rank)};
   }
 
   /// Independent normal numbers of the given standard deviation.

@@ -12,6 +12,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/score_rows.hpp"
 
 /// Inner products of words of an entangled embedding, from their factors where that is exact and
 /// cheaper than from their rows.
@@ -86,17 +87,17 @@ bool factors_are_cheaper(const EmbeddingParts<Scalar>& parts, Index a, Index b) 
 /// over the products s of a and t of b, at R(a) R(b) m^2 (q_1 + ... + q_o) multiply-adds; rows are
 /// expanded where this does not hold or costs more. The padding row is zero. Throws, and writes
 /// nothing, where the sizes differ or an id is no row.
-template <std::floating_point Scalar, int Order, IdRange Ids>
+template <std::floating_point Scalar, int Order, IdRange Ids = IdList>
 void inner_products(const EntangledEmbedding<Scalar, Order>& layer, const Ids& a, const Ids& b,
                     std::span<Scalar> out) {
   const auto count = static_cast<Index>(out.size()), words = layer.num_embeddings();
-  for (const Ids* ids : {&a, &b}) detail::check_batch(*ids, words, count, 1, 1, "inner products");
+  for (const Ids* ids : {&a, &b}) detail::check_batch(*ids, words, count, 1, 1, "inner_products");
   const bool plain = detail::is_plain_sum(layer.parts());
   RowMatrix<Scalar> rows(2, layer.embedding_dim());
-  for (Index i = 0; i < count; ++i) {
-    const Index pair[] = {static_cast<Index>(std::ranges::data(a)[i]),
-                          static_cast<Index>(std::ranges::data(b)[i])};
-    Scalar& product = out[static_cast<std::size_t>(i)];
+  for (std::size_t at = 0; at < out.size(); ++at) {
+    const Index pair[] = {static_cast<Index>(detail::id_span(a)[at]),
+                          static_cast<Index>(detail::id_span(b)[at])};
+    Scalar& product = out[at];
     if (layer.padding_idx() == pair[0] || layer.padding_idx() == pair[1]) {
       product = 0;
     } else if (plain && detail::factors_are_cheaper(layer.parts(), pair[0], pair[1])) {
@@ -130,15 +131,16 @@ Scalar cosine_similarity(const EntangledEmbedding<Scalar, Order>& layer, Index a
 }
 
 /// |E(w)| of every word, from rows, a block of 256 at a time.
-template <std::floating_point Scalar, int Order>
-std::vector<Scalar> row_norms(const EntangledEmbedding<Scalar, Order>& layer,
-                              const Executor& run = serial()) {
+template <ScoredRows Layer>
+std::vector<RowScalar<Layer>> row_norms(const Layer& layer, const Executor& run = serial()) {
+  using Scalar = RowScalar<Layer>;
   std::vector<Scalar> norms(static_cast<std::size_t>(layer.num_embeddings()));
   for_ranges(run, norms.size(), 256, [&](std::size_t first, std::size_t last) {
     std::vector<Index> ids(last - first);
     std::iota(ids.begin(), ids.end(), static_cast<Index>(first));
-    Eigen::Map<Vector<Scalar>>(norms.data() + first, static_cast<Index>(ids.size())) =
-        layer.forward(ids).rowwise().stableNorm();
+    RowMatrix<Scalar> rows(static_cast<Index>(ids.size()), layer.embedding_dim());
+    layer.forward(std::span<const Index>(ids), rows);
+    Eigen::Map<Vector<Scalar>>(norms.data() + first, rows.rows()) = rows.rowwise().stableNorm();
   });
   return norms;
 }

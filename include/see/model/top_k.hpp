@@ -6,17 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "see/core/scored.hpp"
 #include "see/core/types.hpp"
 #include "see/kernel/packet.hpp"
 
 namespace see {
-
-/// A word and its score.
-template <class Scalar>
-struct Scored {
-  Index word;
-  Scalar score;
-};
 
 /// Keeps the `k` words of the highest scores among those offered, of equal scores the smaller
 /// number; fewer where scores below a floor, which are left out, are among them. A score that is
@@ -58,7 +52,7 @@ class TopK {
 
   /// Offers what another one kept.
   void merge(const TopK& other) {
-    for (const Scored<Scalar>& each : other.heap_) offer(each.word, each.score);
+    for (const Scored<Scalar>& each : other.heap_) offer(each.row, each.score);
   }
 
   /// The words kept, best first; none are left.
@@ -74,7 +68,7 @@ class TopK {
 
   static bool better(const Scored<Scalar>& a, const Scored<Scalar>& b) noexcept {
     const Scalar x = value(a.score), y = value(b.score);
-    return x > y || (x == y && a.word < b.word);
+    return x > y || (x == y && a.row < b.row);
   }
 
   std::size_t k_;

@@ -19,6 +19,11 @@ struct Basis {
 
   bool has_mean() const noexcept { return !mean.empty(); }
   bool has_axes() const noexcept { return !axes.empty(); }
+
+  template <class Other>
+  Basis<Other> cast() const {
+    return {mean.template cast<Other>(), axes.template cast<Other>()};
+  }
 };
 
 /// A factor for each word, stored as an index into a small table: h_w = table[index[w]]. Constant.
@@ -29,6 +34,11 @@ struct WordScale {
 
   bool empty() const noexcept { return table.empty(); }
   Scalar operator()(Index w) const noexcept { return table[index[static_cast<std::size_t>(w)]]; }
+
+  template <class Other>
+  WordScale<Other> cast() const {
+    return {table.template cast<Other>(), index};
+  }
 };
 
 /// y = weight * (x - mean(x)) / sqrt(var(x) + epsilon) + bias over the entries of a row, var being
@@ -43,6 +53,11 @@ struct LayerNorm {
   static LayerNorm identity(Index dim, double epsilon = 1e-5) {
     const auto d = static_cast<std::size_t>(dim);
     return {Array<Scalar>(std::vector<Scalar>(d, Scalar(1))), Array<Scalar>(d), epsilon};
+  }
+
+  template <class Other>
+  LayerNorm<Other> cast() const {
+    return {weight.template cast<Other>(), bias.template cast<Other>(), epsilon};
   }
 
   using Row = Eigen::Map<Eigen::Array<Scalar, 1, Eigen::Dynamic>>;

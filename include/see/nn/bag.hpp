@@ -41,27 +41,28 @@ class EmbeddingBag {
   /// offsets.size() x embedding_dim(), every id is a row, the offsets start at 0, do not decrease
   /// and end at ids.size() or before, and weights are as many as ids (or none) and the mode is sum.
   ///
-  /// Cost: that of looking up ids.size() rows; memory: 64 rows.
-  template <IdRange Ids, IdRange Offsets>
+  /// Bags are shared out among the tasks of `run`, each bag whole, so the bits are the same for any
+  /// executor. Cost: that of looking up ids.size() rows; memory: 64 rows a task.
+  template <IdRange Ids = IdList, IdRange Offsets = IdList>
   void forward(const Ids& ids, const Offsets& offsets, RowMatrixRef<Scalar> out,
-               Weights weights = {}) const {
-    check(ids, offsets, out.rows(), out.cols(), weights, "an output");
+               Weights weights = {}, const Executor& run = serial()) const {
+    check(ids, offsets, out.rows(), out.cols(), weights, "EmbeddingBag::forward");
     const std::vector<Index> count = bag_sizes(ids, offsets);
+    std::vector<unsigned char> begun(count.size(), 0);
     out.setZero();
-    std::vector<bool> begun(count.size(), false);
-    for_rows(ids, offsets, [&](Index i, Index bag, const auto& row) {
+    for_rows(ids, offsets, run, [&](Index i, Index bag, const auto& row) {
       const auto b = static_cast<std::size_t>(bag);
       if (mode_ == BagMode::max)
-        out.row(bag) = begun[b] ? out.row(bag).cwiseMax(row).eval() : row.eval();
+        out.row(bag) = begun[b] != 0 ? out.row(bag).cwiseMax(row).eval() : row.eval();
       else
         out.row(bag) += factor(weights, i, count[b]) * row;
-      begun[b] = true;
+      begun[b] = 1;
     });
   }
 
-  template <IdRange Ids, IdRange Offsets>
+  template <IdRange Ids = IdList, IdRange Offsets = IdList>
   RowMatrix<Scalar> forward(const Ids& ids, const Offsets& offsets, Weights weights = {}) const {
-    RowMatrix<Scalar> out(static_cast<Index>(std::ranges::size(offsets)), layer_.embedding_dim());
+    RowMatrix<Scalar> out(std::ssize(detail::id_span(offsets)), layer_.embedding_dim());
     forward(ids, offsets, out, weights);
     return out;
   }
@@ -70,19 +71,22 @@ class EmbeddingBag {
   /// of weight i to weight_gradient[i] where that is not empty. For the maximum an entry's gradient
   /// goes to the first row that attains it. Throws as forward() does, and where weight_gradient has
   /// another size than ids.
-  template <IdRange Ids, IdRange Offsets>
+  template <IdRange Ids = IdList, IdRange Offsets = IdList>
   void backward(const Ids& ids, const Offsets& offsets, ConstRowMatrixRef<Scalar> out_gradient,
                 Gradient<Scalar>& gradient, Weights weights = {},
                 std::span<Scalar> weight_gradient = {}, const Executor& run = serial()) const {
-    check(ids, offsets, out_gradient.rows(), out_gradient.cols(), weights, "a gradient");
-    const auto total = static_cast<Index>(std::ranges::size(ids));
+    check(ids, offsets, out_gradient.rows(), out_gradient.cols(), weights,
+          "EmbeddingBag::backward");
+    const Index total = std::ssize(detail::id_span(ids));
     detail::require(weight_gradient.empty() || static_cast<Index>(weight_gradient.size()) == total,
-                    "a weight gradient of ", weight_gradient.size(), ", needed ", total);
+                    "EmbeddingBag::backward: a weight gradient of ", weight_gradient.size(),
+                    ", needed ", total);
     gradient.check_form(layer_.parameter_shapes());
     const std::vector<Index> count = bag_sizes(ids, offsets);
     std::fill(weight_gradient.begin(), weight_gradient.end(), Scalar(0));
-    const RowMatrix<Index> winner =
-        mode_ == BagMode::max ? winners(ids, offsets, out_gradient.rows()) : RowMatrix<Index>();
+    const RowMatrix<Index> winner = mode_ == BagMode::max
+                                        ? winners(ids, offsets, out_gradient.rows(), run)
+                                        : RowMatrix<Index>();
     gradient.add_ranges(run, total, [&](Index begin, Index end, Gradient<Scalar>& into) {
       RowMatrix<Scalar> rows(std::min(block, end - begin), out_gradient.cols());
       for_blocks(offsets, begin, end, [&](Index first, std::span<const Index> bags) {
@@ -120,36 +124,35 @@ class EmbeddingBag {
 
   template <IdRange Ids, IdRange Offsets>
   void check(const Ids& ids, const Offsets& offsets, Index rows, Index cols, Weights weights,
-             const char* what) const {
-    const auto total = static_cast<Index>(std::ranges::size(ids));
-    const auto bags = static_cast<Index>(std::ranges::size(offsets));
+             const char* where) const {
+    const auto offset = detail::id_span(offsets);
+    const Index total = std::ssize(detail::id_span(ids)), bags = std::ssize(offset);
     detail::check_batch(ids, layer_.num_embeddings(), total, layer_.embedding_dim(),
-                        layer_.embedding_dim(), what);
-    detail::require(rows == bags && cols == layer_.embedding_dim(), what, " of ", rows, " x ", cols,
-                    ", needed ", bags, " x ", layer_.embedding_dim());
-    detail::require(bags > 0 || total == 0, total, " ids in no bag, needed at least one offset");
-    const auto* offset = std::ranges::data(offsets);
-    for (Index b = 0; b < bags; ++b) {
+                        layer_.embedding_dim(), where);
+    detail::require(rows == bags && cols == layer_.embedding_dim(), where, ": a matrix of ", rows,
+                    " x ", cols, ", needed ", bags, " x ", layer_.embedding_dim());
+    detail::require(bags > 0 || total == 0, where, ": ", total,
+                    " ids in no bag, needed at least one offset");
+    for (std::size_t b = 0; b < offset.size(); ++b) {
       const Index low = b == 0 ? 0 : static_cast<Index>(offset[b - 1]);
       const Index high = b == 0 ? 0 : total;
       detail::require(
-          std::cmp_greater_equal(offset[b], low) && std::cmp_less_equal(offset[b], high), "offset ",
-          +offset[b], " of bag ", b, ", needed ", low, " to ", high);
+          std::cmp_greater_equal(offset[b], low) && std::cmp_less_equal(offset[b], high), where,
+          ": offset ", +offset[b], " of bag ", b, ", needed ", low, " to ", high);
     }
     detail::require(
-        weights.empty() || (mode_ == BagMode::sum && std::cmp_equal(weights.size(), total)),
-        weights.size(), " weights, needed ", total, " and the mode sum");
+        weights.empty() || (mode_ == BagMode::sum && std::cmp_equal(weights.size(), total)), where,
+        ": ", weights.size(), " weights, needed ", total, " and the mode sum");
   }
 
   /// Ids of each bag that are not padding.
   template <IdRange Ids, IdRange Offsets>
   std::vector<Index> bag_sizes(const Ids& ids, const Offsets& offsets) const {
-    std::vector<Index> count(std::ranges::size(offsets), 0);
-    const auto* id = std::ranges::data(ids);
-    const auto total = static_cast<Index>(std::ranges::size(ids));
-    for_blocks(offsets, 0, total, [&](Index first, std::span<const Index> bags) {
+    std::vector<Index> count(detail::id_span(offsets).size(), 0);
+    const auto id = detail::id_span(ids);
+    for_blocks(offsets, 0, std::ssize(id), [&](Index first, std::span<const Index> bags) {
       for (std::size_t k = 0; k < bags.size(); ++k)
-        if (!is_padding(id[first + static_cast<Index>(k)]))
+        if (!is_padding(id[static_cast<std::size_t>(first) + k]))
           ++count[static_cast<std::size_t>(bags[k])];
     });
     return count;
@@ -162,10 +165,11 @@ class EmbeddingBag {
 
   /// For every entry of every bag, the id whose row attains the maximum first.
   template <IdRange Ids, IdRange Offsets>
-  RowMatrix<Index> winners(const Ids& ids, const Offsets& offsets, Index bags) const {
+  RowMatrix<Index> winners(const Ids& ids, const Offsets& offsets, Index bags,
+                           const Executor& run) const {
     RowMatrix<Scalar> best(bags, layer_.embedding_dim());
     RowMatrix<Index> winner = RowMatrix<Index>::Constant(bags, best.cols(), -1);
-    for_rows(ids, offsets, [&](Index i, Index bag, const auto& row) {
+    for_rows(ids, offsets, run, [&](Index i, Index bag, const auto& row) {
       for (Index k = 0; k < row.size(); ++k)
         if (winner(bag, k) < 0 || row[k] > best(bag, k)) {
           winner(bag, k) = i;
@@ -178,7 +182,7 @@ class EmbeddingBag {
   /// `count` ids from `first` on.
   template <IdRange Ids>
   static std::vector<Index> part_of(const Ids& ids, Index first, Index count) {
-    const auto* id = std::ranges::data(ids) + first;
+    const auto* id = detail::id_span(ids).data() + first;
     return std::vector<Index>(id, id + count);
   }
 
@@ -186,8 +190,9 @@ class EmbeddingBag {
   /// id first + k.
   template <IdRange Offsets, class Body>
   static void for_blocks(const Offsets& offsets, Index begin, Index end, const Body& body) {
-    const auto* offset = std::ranges::data(offsets);
-    const auto* last = offset + std::ranges::size(offsets);
+    const auto all = detail::id_span(offsets);
+    const auto* const offset = all.data();
+    const auto* const last = offset + all.size();
     Index bags[block];
     // The last bag that begins at `begin` or before; bags of nothing may begin there too.
     auto bag = static_cast<Index>(
@@ -204,19 +209,28 @@ class EmbeddingBag {
     }
   }
 
-  /// Calls body(i, bag, row) for every id that is not padding, in order.
+  /// Calls body(i, bag, row) for every id that is not padding. The bags are shared out, some 1,024
+  /// ids a task; those of a task, and the ids of a bag, come in order.
   template <IdRange Ids, IdRange Offsets, class Body>
-  void for_rows(const Ids& ids, const Offsets& offsets, const Body& body) const {
-    const auto* id = std::ranges::data(ids);
-    RowMatrix<Scalar> rows(block, layer_.embedding_dim());
-    const auto total = static_cast<Index>(std::ranges::size(ids));
-    for_blocks(offsets, 0, total, [&](Index first, std::span<const Index> bags) {
-      const auto size = static_cast<Index>(bags.size());
-      const std::vector<Index> part = part_of(ids, first, size);
-      layer_.forward(std::span<const Index>(part), rows.topRows(size));
-      for (Index k = 0; k < size; ++k)
-        if (!is_padding(id[first + k]))
-          body(first + k, bags[static_cast<std::size_t>(k)], rows.row(k));
+  void for_rows(const Ids& ids, const Offsets& offsets, const Executor& run,
+                const Body& body) const {
+    const auto id = detail::id_span(ids);
+    const auto offset = detail::id_span(offsets);
+    const auto begin_of = [&](std::size_t bag) {
+      return bag < offset.size() ? static_cast<Index>(offset[bag]) : std::ssize(id);
+    };
+    const std::size_t grain = 1 + 1024 * offset.size() / (id.size() + 1);
+    for_ranges(run, offset.size(), grain, [&](std::size_t begin, std::size_t end) {
+      RowMatrix<Scalar> rows(block, layer_.embedding_dim());
+      const auto add_block = [&](Index first, std::span<const Index> bags) {
+        const auto size = static_cast<Index>(bags.size());
+        const std::vector<Index> part = part_of(ids, first, size);
+        layer_.forward(std::span<const Index>(part), rows.topRows(size));
+        for (Index k = 0; k < size; ++k)
+          if (const auto at = static_cast<std::size_t>(k); !is_padding(part[at]))
+            body(first + k, bags[at], rows.row(k));
+      };
+      for_blocks(offsets, begin_of(begin), begin_of(end), add_block);
     });
   }
 

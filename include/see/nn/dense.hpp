@@ -4,7 +4,9 @@
 #include <concepts>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "see/core/ids.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
+#include "see/core/reset_on_move.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -20,7 +23,7 @@
 namespace see {
 
 /// The layer that entangled embeddings replace: a plain table of numbers, n x d, row-major. Copies
-/// share the table until one is written to.
+/// share the table until one is written to; a layer that was moved from has no rows.
 template <std::floating_point ScalarType>
 class DenseEmbedding {
  public:
@@ -33,15 +36,11 @@ class DenseEmbedding {
       : weight_(std::move(weight)),
         num_embeddings_(num_embeddings),
         embedding_dim_(embedding_dim),
-        padding_idx_(padding_idx) {
+        padding_idx_(detail::padding_row(padding_idx, num_embeddings)) {
     detail::require(num_embeddings >= 0 && embedding_dim >= 0 &&
                         static_cast<Index>(weight_.size()) == num_embeddings * embedding_dim,
                     "a dense embedding of ", num_embeddings, " x ", embedding_dim,
                     " needs as many numbers, not ", weight_.size());
-    if (!padding_idx) return;
-    detail::require(*padding_idx >= -num_embeddings && *padding_idx < num_embeddings,
-                    "padding_idx ", *padding_idx, ", needed one of ", num_embeddings, " rows");
-    if (*padding_idx < 0) *padding_idx_ += num_embeddings;
   }
 
   /// Independent standard normal numbers, as torch::nn::Embedding starts.
@@ -64,84 +63,107 @@ class DenseEmbedding {
     return layer;
   }
 
-  Index num_embeddings() const noexcept { return num_embeddings_; }
-  Index embedding_dim() const noexcept { return embedding_dim_; }
-  std::optional<Index> padding_idx() const noexcept { return padding_idx_; }
+  Index num_embeddings() const noexcept { return num_embeddings_.value(); }
+  Index embedding_dim() const noexcept { return embedding_dim_.value(); }
+  std::optional<Index> padding_idx() const noexcept { return padding_idx_.value(); }
   ConstRowMatrixMap<Scalar> weight() const noexcept {
-    return {weight_.data(), num_embeddings_, embedding_dim_};
+    return {weight_.data(), num_embeddings(), embedding_dim()};
   }
 
   /// Row i of `out` becomes row ids[i] of the table; the padding row is zero. Throws, and writes
   /// nothing, where `out` is not ids.size() x embedding_dim() or an id is no row.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
-    detail::check_batch(ids, num_embeddings_, out.rows(), out.cols(), embedding_dim_, "an output");
-    const auto* id = std::ranges::data(ids);
-    for (Index i = 0; i < out.rows(); ++i) {
-      const auto row = static_cast<Index>(id[i]);
-      if (row == padding_idx_)
-        out.row(i).setZero();
-      else
-        std::copy_n(weight_.data() + row * embedding_dim_, embedding_dim_,
-                    out.data() + i * out.outerStride());
-    }
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), embedding_dim(), "forward");
+    copy_rows(detail::id_span(ids), out);
   }
 
-  template <IdRange Ids>
+  /// The same with the rows shared out among the tasks of `run`.
+  template <IdRange Ids = IdList>
+  void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), embedding_dim(), "forward");
+    detail::for_rows(run, detail::id_span(ids), out, 1024,
+                     [&](auto some, auto rows) { copy_rows(some, rows); });
+  }
+
+  /// The same into a matrix of its own.
+  template <IdRange Ids = IdList>
   RowMatrix<Scalar> forward(const Ids& ids) const {
-    RowMatrix<Scalar> out(static_cast<Index>(std::ranges::size(ids)), embedding_dim_);
+    RowMatrix<Scalar> out(std::ssize(detail::id_span(ids)), embedding_dim());
     forward(ids, out);
     return out;
+  }
+
+  /// Row w, or forward(ids). Throws where an id is no row.
+  template <Id Word>
+  Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Word w) const {
+    return forward(std::span(&w, 1));
+  }
+  template <IdRange Ids = IdList>
+  RowMatrix<Scalar> operator()(const Ids& ids) const {
+    return forward(ids);
   }
 
   /// Adds row i of `out_gradient` to row ids[i] of the gradient, the padding row excepted; the
   /// executor's tasks share the columns, so the bits are the same for any. Throws as forward()
   /// does.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient, Gradient<Scalar>& gradient,
                 const Executor& run = serial()) const {
-    detail::check_batch(ids, num_embeddings_, out_gradient.rows(), out_gradient.cols(),
-                        embedding_dim_, "a gradient");
-    const std::pair<Index, Index> shape(num_embeddings_, embedding_dim_);
+    detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(),
+                        embedding_dim(), "backward");
+    const std::pair<Index, Index> shape(num_embeddings(), embedding_dim());
     gradient.check_form({&shape, 1});
     if (frozen_) return;
-    const auto* id = std::ranges::data(ids);
-    const auto rows = static_cast<Index>(std::ranges::size(ids));
+    const auto id = detail::id_span(ids);
     SparseRows<Scalar>& sums = gradient[0];
-    for (Index i = 0; i < rows; ++i)
-      if (const auto row = static_cast<Index>(id[i]); row != padding_idx_) sums.touch(row);
-    const Index grain = std::max<Index>(64, (embedding_dim_ + 7) / 8);
+    for (const auto each : id)
+      if (const auto row = static_cast<Index>(each); row != padding_idx()) sums.touch(row);
+    const Index grain = std::max<Index>(64, (embedding_dim() + 7) / 8);
     const auto add_columns = [&](std::size_t part) {
       const Index first = static_cast<Index>(part) * grain;
-      const Index cols = std::min(grain, embedding_dim_ - first);
-      for (Index i = 0; i < rows; ++i)
-        if (const auto row = static_cast<Index>(id[i]); row != padding_idx_)
+      const Index cols = std::min(grain, embedding_dim() - first);
+      for (Index i = 0; i < out_gradient.rows(); ++i)
+        if (const auto row = static_cast<Index>(id[static_cast<std::size_t>(i)]);
+            row != padding_idx())
           kernel::add_scaled(sums.at(row) + first, Scalar(1),
                              out_gradient.data() + i * out_gradient.outerStride() + first, cols);
     };
-    run(static_cast<std::size_t>((embedding_dim_ + grain - 1) / grain), std::ref(add_columns));
+    run(static_cast<std::size_t>((embedding_dim() + grain - 1) / grain), std::ref(add_columns));
   }
 
   RowMatrix<Scalar> to_dense() const {
     RowMatrix<Scalar> table = weight();
-    if (padding_idx_) table.row(*padding_idx_).setZero();
+    if (padding_idx()) table.row(*padding_idx()).setZero();
     return table;
   }
 
   std::vector<std::pair<Index, Index>> parameter_shapes() const {
-    return {{num_embeddings_, embedding_dim_}};
+    return {{num_embeddings(), embedding_dim()}};
   }
 
   /// "weight", unless frozen.
   std::vector<Parameter<Scalar>> parameters() {
     if (frozen_) return {};
-    return {{0, "weight", {weight_.mutate(), num_embeddings_, embedding_dim_}}};
+    return {{0, "weight", {weight_.mutate(), num_embeddings(), embedding_dim()}}};
   }
 
   void freeze(bool frozen = true) noexcept { frozen_ = frozen; }
   bool is_frozen() const noexcept { return frozen_; }
 
  private:
+  template <class Word>
+  void copy_rows(std::span<const Word> ids, RowMatrixRef<Scalar> out) const {
+    for (Index i = 0; i < out.rows(); ++i) {
+      Scalar* const to = out.data() + i * out.outerStride();
+      const auto row = static_cast<Index>(ids[static_cast<std::size_t>(i)]);
+      if (row == padding_idx())
+        std::fill_n(to, embedding_dim(), Scalar(0));
+      else
+        std::copy_n(weight_.data() + row * embedding_dim(), embedding_dim(), to);
+    }
+  }
+
   static Array<Scalar> normal(Index size, Random& random) {
     std::vector<Scalar> values(static_cast<std::size_t>(size));
     for (Scalar& value : values) value = static_cast<Scalar>(random.normal());
@@ -149,9 +171,8 @@ class DenseEmbedding {
   }
 
   Array<Scalar> weight_;
-  Index num_embeddings_;
-  Index embedding_dim_;
-  std::optional<Index> padding_idx_;
+  detail::ResetOnMove<Index> num_embeddings_, embedding_dim_;
+  detail::ResetOnMove<std::optional<Index>> padding_idx_;
   bool frozen_ = false;
 };
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -8,6 +7,8 @@
 #include <vector>
 
 #include "see/core/ids.hpp"
+#include "see/core/parallel.hpp"
+#include "see/core/reset_on_move.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -16,7 +17,7 @@
 namespace see {
 
 /// Any source of rows, a baseline for instance, as an EmbeddingLayer that is frozen for good: it
-/// has no parameters, and gradients end here.
+/// has no parameters, and gradients end here. A layer that was moved from has no rows.
 template <RowSource Source>
 class FrozenLayer {
  public:
@@ -24,53 +25,63 @@ class FrozenLayer {
 
   /// Throws unless the padding row (negative: counted from the end) exists.
   explicit FrozenLayer(Source source, std::optional<Index> padding_idx = {})
-      : source_(std::move(source)), padding_idx_(padding_idx) {
-    if (!padding_idx) return;
-    detail::require(*padding_idx >= -num_embeddings() && *padding_idx < num_embeddings(),
-                    "padding_idx ", *padding_idx, ", needed one of ", num_embeddings(), " rows");
-    if (*padding_idx < 0) *padding_idx_ += num_embeddings();
-  }
+      : source_(std::move(source)),
+        num_embeddings_(source_.num_embeddings()),
+        embedding_dim_(source_.embedding_dim()),
+        padding_idx_(detail::padding_row(padding_idx, num_embeddings())) {}
 
-  Index num_embeddings() const { return source_.num_embeddings(); }
-  Index embedding_dim() const { return source_.embedding_dim(); }
-  std::optional<Index> padding_idx() const noexcept { return padding_idx_; }
+  Index num_embeddings() const noexcept { return num_embeddings_.value(); }
+  Index embedding_dim() const noexcept { return embedding_dim_.value(); }
+  std::optional<Index> padding_idx() const noexcept { return padding_idx_.value(); }
   const Source& source() const noexcept { return source_; }
 
   /// Row i of `out` becomes row ids[i]; the padding row is zero. Throws, and writes nothing, where
   /// `out` is not ids.size() x embedding_dim() or an id is no row.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<float> out) const {
-    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), embedding_dim(),
-                        "an output");
-    if constexpr (std::is_same_v<std::ranges::range_value_t<Ids>, Index>)
-      source_.forward(std::span<const Index>(ids), out);
-    else
-      source_.forward(std::vector<Index>(std::ranges::begin(ids), std::ranges::end(ids)), out);
-    const auto* id = std::ranges::data(ids);
-    for (Index i = 0; padding_idx_ && i < out.rows(); ++i)
-      if (static_cast<Index>(id[i]) == *padding_idx_) out.row(i).setZero();
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), embedding_dim(), "forward");
+    write_rows(detail::id_span(ids), out);
   }
 
-  template <IdRange Ids>
+  /// The same with the rows shared out among the tasks of `run`.
+  template <IdRange Ids = IdList>
+  void forward(const Ids& ids, RowMatrixRef<float> out, const Executor& run) const {
+    detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), embedding_dim(), "forward");
+    detail::for_rows(run, detail::id_span(ids), out, 256,
+                     [&](auto some, auto rows) { write_rows(some, rows); });
+  }
+
+  /// The same into a matrix of its own.
+  template <IdRange Ids = IdList>
   RowMatrix<float> forward(const Ids& ids) const {
-    RowMatrix<float> out(static_cast<Index>(std::ranges::size(ids)), embedding_dim());
+    RowMatrix<float> out(std::ssize(detail::id_span(ids)), embedding_dim());
     forward(ids, out);
     return out;
   }
 
+  /// Row w, or forward(ids). Throws where an id is no row.
+  template <Id Word>
+  Eigen::RowVectorXf operator()(Word w) const {
+    return forward(std::span(&w, 1));
+  }
+  template <IdRange Ids = IdList>
+  RowMatrix<float> operator()(const Ids& ids) const {
+    return forward(ids);
+  }
+
   /// Adds nothing. Throws as forward() does, and where the gradient is of another form.
-  template <IdRange Ids>
-  void backward(const Ids& ids, ConstRowMatrixRef<float> out_gradient,
-                Gradient<float>& gradient) const {
+  template <IdRange Ids = IdList>
+  void backward(const Ids& ids, ConstRowMatrixRef<float> out_gradient, Gradient<float>& gradient,
+                const Executor& = serial()) const {
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(),
-                        embedding_dim(), "a gradient");
+                        embedding_dim(), "backward");
     gradient.check_form({});
   }
 
   RowMatrix<float> to_dense() const {
     RowMatrix<float> table(num_embeddings(), embedding_dim());
-    detail::forward_range(source_, 0, table);
-    if (padding_idx_) table.row(*padding_idx_).setZero();
+    if (num_embeddings() > 0) detail::forward_range(source_, 0, table);
+    if (padding_idx()) table.row(*padding_idx()).setZero();
     return table;
   }
 
@@ -84,8 +95,21 @@ class FrozenLayer {
   bool is_frozen() const noexcept { return true; }
 
  private:
+  template <class Word>
+  void write_rows(std::span<const Word> ids, RowMatrixRef<float> out) const {
+    if (ids.empty()) return;
+    if constexpr (std::is_same_v<Word, Index>)
+      source_.forward(ids, out);
+    else
+      source_.forward(std::vector<Index>(ids.begin(), ids.end()), out);
+    for (Index i = 0; padding_idx() && i < out.rows(); ++i)
+      if (static_cast<Index>(ids[static_cast<std::size_t>(i)]) == *padding_idx())
+        out.row(i).setZero();
+  }
+
   Source source_;
-  std::optional<Index> padding_idx_;
+  detail::ResetOnMove<Index> num_embeddings_, embedding_dim_;
+  detail::ResetOnMove<std::optional<Index>> padding_idx_;
 };
 
 }  // namespace see

@@ -13,7 +13,8 @@ namespace see {
 /// An embedding layer: a table of num_embeddings() rows of embedding_dim() numbers that is looked
 /// up by forward() and trained through backward() and parameters(). The names are those of
 /// torch::nn::Embedding; unlike there, the padding row looks up as zero whatever it was made from.
-/// Code written for this concept takes EntangledEmbedding and DenseEmbedding alike:
+/// Code written for this concept takes EntangledEmbedding, DenseEmbedding and FrozenLayer alike
+/// (tests/check_layer.hpp states the laws that they obey):
 ///
 /// \code
 ///     template <see::EmbeddingLayer Layer>

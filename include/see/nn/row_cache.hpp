@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,8 +25,9 @@ namespace see {
 ///     double share = cache.hit_rate();
 /// \endcode
 ///
-/// For inference: shares the layer's storage as it is when the cache is made, and forward() changes
-/// the cache, so each thread has a cache of its own.
+/// A layer for inference: it has no backward() and no parameters, and shares the layer's storage as
+/// it is when the cache is made. forward() changes the cache, so each thread has one of its own.
+/// Moved from, it has no rows.
 template <EmbeddingLayer Layer>
 class RowCache {
  public:
@@ -42,6 +45,9 @@ class RowCache {
   }
 
   const Layer& layer() const noexcept { return layer_; }
+  Index num_embeddings() const noexcept { return layer_.num_embeddings(); }
+  Index embedding_dim() const noexcept { return layer_.embedding_dim(); }
+  std::optional<Index> padding_idx() const noexcept { return layer_.padding_idx(); }
 
   /// Bytes of the rows kept and of what finds them.
   std::size_t bytes() const noexcept {
@@ -49,15 +55,15 @@ class RowCache {
   }
 
   /// Layer::forward(). Throws as that does, and then keeps and counts nothing.
-  template <IdRange Ids>
+  template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) {
     const Index dim = layer_.embedding_dim();
-    detail::check_batch(ids, layer_.num_embeddings(), out.rows(), out.cols(), dim, "an output");
-    const auto* id = std::ranges::data(ids);
+    detail::check_batch(ids, layer_.num_embeddings(), out.rows(), out.cols(), dim, "forward");
+    const auto id = detail::id_span(ids);
     missed_.clear();
     missed_at_.clear();
     for (Index i = 0; i < out.rows(); ++i) {
-      const auto word = static_cast<Index>(id[i]);
+      const auto word = static_cast<Index>(id[static_cast<std::size_t>(i)]);
       if (const Scalar* const row = find(word))
         std::copy_n(row, dim, out.row(i).data());
       else
@@ -73,6 +79,24 @@ class RowCache {
       out.row(missed_at_[at]) = scratch_.row(k);
       if (!find(missed_[at])) keep(missed_[at], scratch_.row(k).data());
     }
+  }
+
+  /// The same into a matrix of its own.
+  template <IdRange Ids = IdList>
+  RowMatrix<Scalar> forward(const Ids& ids) {
+    RowMatrix<Scalar> out(std::ssize(detail::id_span(ids)), embedding_dim());
+    forward(ids, out);
+    return out;
+  }
+
+  /// Row w, or forward(ids). Throws where an id is no row.
+  template <Id Word>
+  Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Word w) {
+    return forward(std::span(&w, 1));
+  }
+  template <IdRange Ids = IdList>
+  RowMatrix<Scalar> operator()(const Ids& ids) {
+    return forward(ids);
   }
 
   std::uint64_t lookups() const noexcept { return lookups_; }

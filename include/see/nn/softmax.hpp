@@ -61,7 +61,7 @@ double loss_and_gradients(SoftmaxBatch<Layer> batch, Reduction reduction,
 
 /// The loss alone. An entangled layer is scored without its rows. Memory: blocks of words, and two
 /// numbers a state for each range of 4,096 words.
-template <EmbeddingLayer Layer, IdRange Targets>
+template <EmbeddingLayer Layer, IdRange Targets = IdList>
 double cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Layer::Scalar> hidden,
                      const Targets& targets, const CrossEntropyOptions& options = {},
                      const Executor& run = serial()) {
@@ -74,7 +74,7 @@ double cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Layer::Scala
 /// gradient with respect to the hidden states; that with respect to the layer's parameters is
 /// added to `gradient` unless it is null. Cost beside the loss: a look-up and a backward() of every
 /// row and 3 * b * words * d multiply-adds. Memory: 16 times the gradients.
-template <EmbeddingLayer Layer, IdRange Targets>
+template <EmbeddingLayer Layer, IdRange Targets = IdList>
 double cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Layer::Scalar> hidden,
                      const Targets& targets, RowMatrixRef<typename Layer::Scalar> hidden_gradient,
                      Gradient<typename Layer::Scalar>* gradient,
@@ -92,7 +92,7 @@ double cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Layer::Scala
 /// with s_iw = <h_i, E(w)>. Candidates that happen to be the target are left out, and the target,
 /// which is always there, has no correction, so the expectation of what the logarithm is taken of
 /// is that of all words.
-template <EmbeddingLayer Layer, IdRange Targets>
+template <EmbeddingLayer Layer, IdRange Targets = IdList>
 double sampled_cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Layer::Scalar> hidden,
                              const Targets& targets, const Candidates& candidates,
                              const CrossEntropyOptions& options = {},
@@ -104,7 +104,7 @@ double sampled_cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Laye
 
 /// The same with gradients, as cross_entropy() writes and adds them, which reach the rows of the
 /// targets and candidates alone.
-template <EmbeddingLayer Layer, IdRange Targets>
+template <EmbeddingLayer Layer, IdRange Targets = IdList>
 double sampled_cross_entropy(const Layer& layer, ConstRowMatrixRef<typename Layer::Scalar> hidden,
                              const Targets& targets, const Candidates& candidates,
                              RowMatrixRef<typename Layer::Scalar> hidden_gradient,

@@ -47,9 +47,9 @@ class LogSumExp {
 };
 
 template <std::floating_point Scalar, int Order>
-Scorer<Scalar, Order> make_scorer(const EntangledEmbedding<Scalar, Order>& layer,
-                                  const Executor& run) {
-  return Scorer<Scalar, Order>(layer, run);
+Scorer<EntangledEmbedding<Scalar, Order>> make_scorer(
+    const EntangledEmbedding<Scalar, Order>& layer, const Executor& run) {
+  return Scorer<EntangledEmbedding<Scalar, Order>>(layer, run);
 }
 
 /// Hidden states h_i with targets t_i, and candidates c of offset o_c (all words, of offset 0,
@@ -69,22 +69,25 @@ class SoftmaxBatch {
                Index ignored, const Candidates* candidates)
       : layer_(layer), candidates_(candidates), batch_(hidden.rows()) {
     const Index words = layer.num_embeddings();
-    require(hidden.cols() == layer.embedding_dim(), "hidden states of ", hidden.cols(),
-            " numbers, needed ", layer.embedding_dim());
-    require(std::cmp_equal(std::ranges::size(targets), batch_), std::ranges::size(targets),
+    require(hidden.cols() == layer.embedding_dim(), "cross_entropy: hidden states of ", batch_,
+            " x ", hidden.cols(), ", needed ", batch_, " x ", layer.embedding_dim());
+    const auto target_of = id_span(targets);
+    require(std::cmp_equal(target_of.size(), batch_), "cross_entropy: ", target_of.size(),
             " targets of ", batch_, " hidden states");
     for (Index i = 0; i < batch_; ++i) {
-      const auto target = +std::ranges::data(targets)[i];
+      const auto target = +target_of[static_cast<std::size_t>(i)];
       if (std::cmp_equal(target, ignored)) continue;
-      require(std::cmp_greater_equal(target, 0) && std::cmp_less(target, words), "target ", target,
-              " at position ", i, ", needed one of ", words, " rows");
+      require(std::cmp_greater_equal(target, 0) && std::cmp_less(target, words),
+              "cross_entropy: target ", target, " at position ", i, ", needed one of ", words,
+              " rows");
       rows_.push_back(i);
       targets_.push_back(static_cast<Index>(target));
     }
     if (candidates) {
-      require(candidates->log_expected.size() == candidates->ids.size(), "candidates with ",
-              candidates->log_expected.size(), " expected counts, needed ", candidates->ids.size());
-      check_batch(candidates->ids, words, count(), 1, 1, "candidates");
+      require(candidates->log_expected.size() == candidates->ids.size(),
+              "sampled_cross_entropy: candidates with ", candidates->log_expected.size(),
+              " expected counts, needed ", candidates->ids.size());
+      check_batch(candidates->ids, words, count(), 1, 1, "sampled_cross_entropy, candidates");
     }
     hidden_.resize(states(), hidden.cols());
     for (Index i = 0; i < states(); ++i)
@@ -170,8 +173,8 @@ class SoftmaxBatch {
   void check_gradients(const RowMatrixRef<Scalar>& hidden_gradient,
                        const Gradient<Scalar>* gradient) const {
     require(hidden_gradient.rows() == batch_ && hidden_gradient.cols() == hidden_.cols(),
-            "a gradient of ", hidden_gradient.rows(), " x ", hidden_gradient.cols(), ", needed ",
-            batch_, " x ", hidden_.cols());
+            "cross_entropy: a hidden gradient of ", hidden_gradient.rows(), " x ",
+            hidden_gradient.cols(), ", needed ", batch_, " x ", hidden_.cols());
     if (gradient) gradient->check_form(layer_.parameter_shapes());
   }
 
@@ -180,7 +183,7 @@ class SoftmaxBatch {
 
   static constexpr Index block_size = 256;  // candidates whose rows are expanded together
   // Candidates a task of the first pass.
-  static constexpr std::size_t grain = Scorer<Scalar>::range_size;
+  static constexpr std::size_t grain = Scorer<Layer>::range_size;
   static constexpr std::size_t parts = 16;  // tasks of the second pass
 
   Index count() const {
