@@ -22,6 +22,7 @@
 #include "see/core/vocabulary.hpp"
 
 #include "see/kernel/cube_sum.hpp"
+#include "see/kernel/factor_gradients.hpp"
 #include "see/kernel/gradient_products.hpp"
 #include "see/kernel/kron.hpp"
 #include "see/kernel/kron_gradient.hpp"
@@ -32,7 +33,6 @@
 #include "see/kernel/packet.hpp"
 #include "see/kernel/packet_block.hpp"
 #include "see/kernel/pair_sum.hpp"
-#include "see/kernel/pull_factors.hpp"
 #include "see/kernel/score.hpp"
 #include "see/kernel/trellis.hpp"
 #include "see/kernel/trellis_table.hpp"

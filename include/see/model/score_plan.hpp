@@ -72,7 +72,7 @@ class ScorePlan {
         senses() * (2 * vectors(0) * static_cast<double>(parts().shape.product()) + 300);
     const auto width = static_cast<double>(parts().shape.width());
     const auto count = static_cast<double>(states);
-    return expand + count * words * width < count * (cost_ + (states > 8 ? 14 * far_ : 0));
+    return expand + count * words * width < count * (cost_ + (states > 8 ? 14 * uncached_ : 0));
   }
 
   ScoreWay way(Index row) const noexcept { return ways_[static_cast<std::size_t>(row)]; }
@@ -126,8 +126,8 @@ class ScorePlan {
   double vectors(Index row) const { return static_cast<double>(parts().rank_of_row(row)); }
 
   /// The way of the fewer multiply-adds for all words; a look-up counts as eight, and a dot product
-  /// as sixteen more than its length. Adds them to cost_, and to far_ the look-ups in tables that
-  /// leave a cache of 2 MB where they are those of 16 states.
+  /// as sixteen more than its length. Adds them to cost_, and to uncached_ the look-ups in tables
+  /// that leave a cache of 2 MB where they are those of 16 states.
   ScoreWay cheapest(Index row) {
     const int order = parts().shape.order();
     const double here = senses() / static_cast<double>(parts().lexicon.table().rows());
@@ -141,7 +141,7 @@ class ScorePlan {
     const bool fits = order == 1 || (order == 2 && entries <= (1 << 20));
     cost_ += fits ? std::min(table, partial) : partial;
     if (!fits || (order == 2 && table >= partial)) return ScoreWay::partial;
-    if (16 * sizeof(Scalar) * entries > (1 << 21)) far_ += here;
+    if (16 * sizeof(Scalar) * entries > (1 << 21)) uncached_ += here;
     return ScoreWay::table;
   }
 
@@ -179,7 +179,7 @@ class ScorePlan {
   Layer layer_, sums_;
   Index prefix_;  // q_1 ... q_{o-1}
   int shift_ = 0;
-  double cost_ = 0, far_ = 0;
+  double cost_ = 0, uncached_ = 0;
   std::vector<ScoreWay> ways_;
   std::vector<Scalar> ones_;
   std::vector<Array<Scalar>> first_factors_;
