@@ -8,6 +8,7 @@
 
 #include "see/core/array.hpp"
 #include "see/core/bits.hpp"
+#include "see/core/finite.hpp"
 #include "see/core/ids.hpp"
 #include "see/core/openmp.hpp"
 #include "see/core/parallel.hpp"

@@ -35,7 +35,7 @@ struct BackwardWorkspace {
 /// any, then LayerNorm's weight and bias if any.
 ///
 /// Uses this thread's workspace: at most one lives in a thread at a time.
-template <class Scalar, int Order>
+template <class Scalar>
 class Backward {
  public:
   Backward(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
@@ -46,7 +46,6 @@ class Backward {
         gradient_(gradient),
         work_(BackwardWorkspace<Scalar>::of_thread()),
         kron_sum_gradient_(kernel::choose_kron_sum_gradient<Scalar>(layout)),
-        order_(Order == Eigen::Dynamic ? layout.order : Order),
         gain_parameter_(static_cast<int>(parts.inventories.size())) {
     wants_gains_ = parts.has_gains() && !is_frozen(gain_parameter_);
     wants_terms_ = wants_gains_;
@@ -171,7 +170,7 @@ class Backward {
     const Index dim = rows.cols();
     RowMatrixMap<Scalar> inputs(kernel::detail::at_least(work_.inputs, rows.size()), rows.rows(),
                                 dim);
-    Gather<Scalar, Order>(parts_, layout_).rows(id, rows.rows(), inputs);
+    Gather<Scalar>(parts_, layout_).rows(id, rows.rows(), inputs);
     if (parts_.basis.has_mean())
       inputs.rowwise() +=
           Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>>(parts_.basis.mean.data(), dim);
@@ -189,8 +188,20 @@ class Backward {
   /// gradient that they reach (which may move rows), and prefetches what they read and add to.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
+    switch (layout_.order) {
+      case 2:
+        return find_of_order<2>(id, count, turn);
+      case 3:
+        return find_of_order<3>(id, count, turn);
+      default:
+        return find_of_order<Eigen::Dynamic>(id, count, turn);
+    }
+  }
+
+  template <int Known, class Id>
+  Ranks find_of_order(const Id* id, Index count, Index turn) {
     const Lexicon& lexicon = parts_.lexicon;
-    const int order = Order == Eigen::Dynamic ? order_ : Order;
+    const int order = Known == Eigen::Dynamic ? layout_.order : Known;
     const Index last_row = lexicon.table().rows() - 1;
     Ranks ranks{};
     Index total = 0;
@@ -207,7 +218,7 @@ class Backward {
           parts_.has_gains() ? parts_.gains.data() + parts_.gain_number(w, 0) : nullptr;
       if (wants_gains_)
         gradient_[gain_parameter_].prefetch(parts_.gain_number(w, 0), ranks[std::size_t(i)]);
-      lexicon.for_senses<Order>(w, [&](Index s, const Index* units) {
+      lexicon.for_senses<Known>(w, [&](Index s, const Index* units) {
         const Slot* slot = slots_.data() + std::min(s, last_row) * order;
         sense->vectors = slot->rank;
         sense->gain = gain ? scale * gain[s] : scale;
@@ -234,7 +245,7 @@ class Backward {
   /// work_.senses[turn][first] on.
   void terms_backward(Index w, Index rank, Index turn, Index first, const Scalar* product,
                       Index width) {
-    const int order = Order == Eigen::Dynamic ? order_ : Order;
+    const int order = layout_.order;
     const Index last_row = parts_.lexicon.table().rows() - 1;
     kernel::SenseGradient<Scalar>* senses = work_.senses[std::size_t(turn)].data() + first;
     const Index* place = work_.places[std::size_t(turn)].data() + first * order;
@@ -255,15 +266,16 @@ class Backward {
 
   /// Lets the senses of `w` point at widened copies of the units of narrow storage.
   void widen(Index w, Index rank, kernel::SenseGradient<Scalar>* senses) {
+    const int order = layout_.order;
     const Index last_row = parts_.lexicon.table().rows() - 1;
-    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order_; };
+    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order; };
     Index length = kernel::lanes<Scalar>;
     for (Index s = 0; s < rank; ++s)
-      for (int j = 0; j < order_; ++j) length += slots_of(s)[j].length;
+      for (int j = 0; j < order; ++j) length += slots_of(s)[j].length;
     Scalar* to = kernel::detail::at_least(work_.widened, length);
     parts_.lexicon.for_senses(w, [&](Index s, const Index* units) {
       const Slot* slot = slots_of(s);
-      for (int j = 0; j < order_; ++j, ++slot) {
+      for (int j = 0; j < order; ++j, ++slot) {
         if (slot->values) continue;
         slot->inventory->read(units[j], to);
         senses[s].factors[std::size_t(j)] = to;
@@ -278,7 +290,6 @@ class Backward {
   Gradient<Scalar>& gradient_;
   BackwardWorkspace<Scalar>& work_;
   kernel::KronSumGradient<Scalar> kron_sum_gradient_;
-  int order_;
   int gain_parameter_;
   std::vector<Slot>& slots_ = slots_of_thread();
   std::array<Ranks, 2> ranks_{};

@@ -19,7 +19,7 @@ namespace see::detail {
 /// then those of the terms alone, without r(w).
 ///
 /// Uses this thread's workspace: at most one lives in a thread at a time.
-template <class Scalar, int Order>
+template <class Scalar>
 class Gather {
  public:
   static constexpr Index batch = 4;  ///< words whose units are prefetched together
@@ -36,7 +36,6 @@ class Gather {
       : parts_(parts),
         layout_(layout),
         gains_(gains),
-        order_(Order == Eigen::Dynamic ? layout.order : Order),
         sum_(kernel::choose_kron_sum<Scalar>(layout)),
         work_(kernel::Workspace<Scalar>::of_thread()) {
     const SlotTable& table = parts.lexicon.table();
@@ -161,7 +160,7 @@ class Gather {
   /// Fills work_.senses[turn] with the senses of `count` words, and prefetches their units.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
-    switch (order_) {
+    switch (layout_.order) {
       case 2:
         return find_of_order<2>(id, count, turn);
       case 3:
@@ -173,7 +172,7 @@ class Gather {
 
   template <int Known, class Id>
   Ranks find_of_order(const Id* id, Index count, Index turn) {
-    const int order = Known == Eigen::Dynamic ? order_ : Known;
+    const int order = Known == Eigen::Dynamic ? layout_.order : Known;
     const Lexicon& lexicon = parts_.lexicon;
     const Index last_row = lexicon.table().rows() - 1;
     Ranks ranks{};
@@ -253,16 +252,17 @@ class Gather {
   /// Lets the `rank` senses of a word, from work_.senses[turn][first] on, point at widened copies
   /// of the units of narrow storage.
   void widen(Index rank, Index turn, Index first) {
+    const int order = layout_.order;
     const Index last_row = parts_.lexicon.table().rows() - 1;
-    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order_; };
+    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order; };
     Index length = kernel::lanes<Scalar>;
     for (Index s = 0; s < rank; ++s)
-      for (int j = 0; j < order_; ++j) length += slots_of(s)[j].length;
+      for (int j = 0; j < order; ++j) length += slots_of(s)[j].length;
     Scalar* to = kernel::detail::at_least(work_.widened, length);
     kernel::Sense<Scalar>* sense = work_.senses[std::size_t(turn)].data() + first;
-    const Index* number = work_.units[std::size_t(turn)].data() + first * order_;
+    const Index* number = work_.units[std::size_t(turn)].data() + first * order;
     for (Index s = 0; s < rank; ++s, ++sense)
-      for (int j = 0; j < order_; ++j, ++number) {
+      for (int j = 0; j < order; ++j, ++number) {
         const Slot& slot = slots_of(s)[j];
         if (slot.values) continue;
         slot.inventory->read(*number, to);
@@ -287,7 +287,6 @@ class Gather {
   const EmbeddingParts<Scalar>& parts_;
   const kernel::Layout& layout_;
   const Array<Scalar>& gains_;
-  int order_;
   bool with_residual_ = false;
   bool narrow_ = false;
   std::vector<Slot>& slots_ = slots_of_thread();

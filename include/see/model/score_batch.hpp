@@ -21,10 +21,10 @@ namespace see::detail {
 ///
 /// Memory: lanes() times the tables (at most 2^20 numbers in all where lanes() > 4) or partial
 /// products (units * m * q_1 ... q_{o-1} numbers a row of the slot table).
-template <class Scalar, int Order>
+template <class Scalar>
 class ScoreBatch {
  public:
-  using Plan = ScorePlan<Scalar, Order>;
+  using Plan = ScoreWays<Scalar>;
 
   /// States that are best taken together where `left` of them wait.
   static Index best_size(const Plan& plan, Index left) {

@@ -153,7 +153,7 @@ class Scorer {
   static constexpr std::size_t range_size = 4096;
 
  private:
-  using Group = detail::ScoreBatch<Scalar, Order>;
+  using Group = detail::ScoreBatch<Scalar>;
 
   template <class Visit>
   void for_groups(ConstRowMatrixRef<Scalar> hidden, const Executor& run, const Visit& visit) const {
