@@ -14,6 +14,7 @@
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/random.hpp"
+#include "see/core/register_width.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/second_moments.hpp"
 #include "see/core/storage.hpp"

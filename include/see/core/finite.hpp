@@ -8,8 +8,8 @@
 #include <type_traits>
 
 /// Whether numbers are neither infinite nor NaN, by their bits: for -ffast-math, under which
-/// compilers take every number for finite, so that std::isfinite and Eigen's allFinite() are always
-/// true. With these, readers and preconditions refuse such numbers there too.
+/// compilers take every number for finite, so that std::isfinite is always true, and so is Eigen's
+/// allFinite() by clang++. With these, readers and preconditions refuse such numbers there too.
 ///
 /// What does not hold under -ffast-math: that a NaN among scores or cosines counts as the lowest;
 /// that a zero row has cosine 0 where its norm overflows; that results are equal bit for bit on

@@ -13,6 +13,7 @@
 #include "see/core/array.hpp"
 #include "see/core/ids.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/register_width.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/kron.hpp"
@@ -59,6 +60,7 @@ class EntangledEmbedding {
       : parts_(std::move(parts)),
         layout_(parts_.shape.factor_dims(), kernel::lanes<Scalar>),
         dim_(parts_.embedding_dim()) {
+    detail::require_one_register_width();
     detail::require(Order == Eigen::Dynamic || parts_.shape.order() == Order, "a shape of order ",
                     parts_.shape.order(), ", needed ", Order);
     parts_.validate();

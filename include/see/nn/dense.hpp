@@ -12,6 +12,7 @@
 #include "see/core/ids.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
+#include "see/core/register_width.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -34,6 +35,7 @@ class DenseEmbedding {
         num_embeddings_(num_embeddings),
         embedding_dim_(embedding_dim),
         padding_idx_(padding_idx) {
+    detail::require_one_register_width();
     detail::require(num_embeddings >= 0 && embedding_dim >= 0 &&
                         static_cast<Index>(weight_.size()) == num_embeddings * embedding_dim,
                     "a dense embedding of ", num_embeddings, " x ", embedding_dim,
