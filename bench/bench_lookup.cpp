@@ -1,8 +1,9 @@
 // Looking rows up: entangled layers beside gathers from dense tables of three sizes, by memcpy and
 // by Eigen's indexing, and beside the stores alone.
 //
-// No batch is looked up twice before all others of a stream of 61 have been, so that a table is as
-// far away as its size says. SEE_BENCH_LARGE=1 adds the dense table of 1,000,000 x 512 (2 GB).
+// No batch is looked up twice before all others of a stream of 61 have been, so that a table
+// is in the cache that its size says. SEE_BENCH_LARGE=1 adds the dense table of 1,000,000 x 512 (2
+// GB).
 
 #include <cstdlib>
 #include <cstring>
@@ -126,10 +127,10 @@ Source dense_by_eigen(Index words, Index width) {
 }
 
 /// The stores of a look-up, of zeros, and nothing else.
-Source stores(bool past_caches) {
-  return {32000, dim, 0, {0, 0, row_bytes(dim)}, [past_caches](Ids, Rows out) {
+Source stores(bool non_temporal) {
+  return {32000, dim, 0, {0, 0, row_bytes(dim)}, [non_temporal](Ids, Rows out) {
             const auto count = static_cast<std::size_t>(out.size());
-            if (past_caches)
+            if (non_temporal)
               bench::stream_zeros(out.data(), count);
             else
               std::memset(out.data(), 0, count * sizeof(float));

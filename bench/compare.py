@@ -164,9 +164,9 @@ def gather(table):
                     lookup(form, output="64_row_block"), lookup(far[1].split("/")[1],
                                                                 output="64_row_block"))
     table.ratio("stores alone (memset) / copy of dense rows of 1,000,000", lookup("stores"), far)
-    table.ratio("stores past the caches / copy of dense rows of 1,000,000",
-                lookup("stores_past_caches"), far)
-    table.ratio("stores past the caches / one sense, m=7, 2,000 units", lookup("stores_past_caches"),
+    table.ratio("non-temporal stores / copy of dense rows of 1,000,000",
+                lookup("non_temporal_stores"), far)
+    table.ratio("non-temporal stores / one sense, m=7, 2,000 units", lookup("non_temporal_stores"),
                 lookup(FORMS[0][0]))
     table.ratio("dense 1,000,000 by Eigen's table(ids, all) / by memcpy",
                 lookup("dense_1000000_rows_by_eigen"), far)

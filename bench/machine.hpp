@@ -70,8 +70,8 @@ double least_seconds(int runs, const Body& body) {
   return least;
 }
 
-/// Fills `count` floats, a multiple of 4, at a 16-byte boundary with zeros past the caches where
-/// the machine has such stores, else as memset does.
+/// Fills `count` floats, a multiple of 4, at a 16-byte boundary with zeros by non-temporal stores
+/// where the machine has them, else as memset does.
 inline void stream_zeros(float* to, std::size_t count) {
 #if defined(__SSE2__)
   for (std::size_t i = 0; i < count; i += 4) _mm_stream_ps(to + i, _mm_setzero_ps());
@@ -110,9 +110,9 @@ class Machine {
   double multiply_adds() const { return multiply_adds_; }  ///< float, a second
   double read() const { return read_; }                    ///< bytes a second
   double copy() const { return copy_; }                    ///< bytes read and written, a second
-  double stream() const { return stream_; }                ///< bytes written past caches, a second
-  std::size_t last_level() const { return last_level_; }   ///< bytes of the last cache
-  std::size_t buffer() const { return buffer_; }           ///< bytes that the bandwidths went over
+  double stream() const { return stream_; }  ///< bytes of non-temporal stores, a second
+  std::size_t last_level() const { return last_level_; }  ///< bytes of the last cache
+  std::size_t buffer() const { return buffer_; }          ///< bytes that the bandwidths went over
 
  private:
   /// Chains of a <- a * x + y in as many registers as hide the latency of the operation.
@@ -180,7 +180,7 @@ struct Work {
 
 /// Reports the work of `rows` rows a run as shares of what one thread can do: `of_peak` of the
 /// peak of multiply-adds, `of_bandwidth` of the bandwidth of reading where nothing is written, of
-/// streaming stores where nothing is read, else of copying.
+/// non-temporal stores where nothing is read, else of copying.
 inline void report_shares(benchmark::State& state, Index rows, const Work& work) {
   const auto share = [&](const char* name, double amount, double rate) {
     if (amount > 0 && rate > 0)
@@ -207,7 +207,7 @@ inline int run(int argc, char** argv) {
   add("peak, float", here.multiply_adds() / 1e9, "G multiply-adds/s in one thread");
   add("read", here.read() / 1e9, "GB/s");
   add("copy", here.copy() / 1e9, "GB/s, read and written");
-  add("stream", here.stream() / 1e9, "GB/s, written past the caches");
+  add("stream", here.stream() / 1e9, "GB/s, by non-temporal stores");
   add("last cache", static_cast<double>(here.last_level()) / 0x1p20, "MiB");
   add("bandwidths over", static_cast<double>(here.buffer()) / 0x1p20, "MiB");
   benchmark::RunSpecifiedBenchmarks();

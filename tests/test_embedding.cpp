@@ -134,7 +134,7 @@ TEST_CASE("a row does not depend on the batch, the size of the output or the exe
     }
 }
 
-TEST_CASE("sums of terms alone are the same past the caches", "[embedding]") {
+TEST_CASE("sums of terms alone are the same by non-temporal stores", "[embedding]") {
   for (const std::vector<Index>& dims : {std::vector<Index>{8, 8, 8},
                                          {16, 16, 16},
                                          {32, 32},
@@ -151,13 +151,13 @@ TEST_CASE("sums of terms alone are the same past the caches", "[embedding]") {
       const Index d = layer.embedding_dim(), many = (Index{8} << 20) / (4 * d) + 3;
       std::vector<int> ids;
       for (Index i = 0; i < many; ++i) ids.push_back(static_cast<int>(i * 7 % 20));
-      RowMatrix<float> near(20, d), unaligned = RowMatrix<float>::Zero(many, d + 1);
-      layer.forward(std::span(ids).first(20), near);
-      const RowMatrix<float> far = layer.forward(ids);
+      RowMatrix<float> small(20, d), unaligned = RowMatrix<float>::Zero(many, d + 1);
+      layer.forward(std::span(ids).first(20), small);
+      const RowMatrix<float> large = layer.forward(ids);
       layer.forward(ids, unaligned.rightCols(d));
-      CHECK(unaligned.rightCols(d) == far);
+      CHECK(unaligned.rightCols(d) == large);
       bool same = true;
-      for (Index i = 0; i < many; ++i) same = same && far.row(i) == near.row(i % 20);
+      for (Index i = 0; i < many; ++i) same = same && large.row(i) == small.row(i % 20);
       CHECK(same);
     }
 }
@@ -343,7 +343,8 @@ TEST_CASE("bad ids and sizes are refused and nothing is written", "[embedding]")
                     "forward: id 9 at position 1, needed one of 9 rows");
   CHECK_THROWS_AS(layer.forward(std::vector<int>{-1, 0}, out), see::Error);
   CHECK_THROWS_AS(layer.forward(std::vector<std::uint64_t>{0, ~0ULL}, out), see::Error);
-  CHECK_THROWS_WITH(layer.forward(std::vector<int>{0}, out), "forward: a matrix of 2 x 16, needed 1 x 16");
+  CHECK_THROWS_WITH(layer.forward(std::vector<int>{0}, out),
+                    "forward: a matrix of 2 x 16, needed 1 x 16");
   CHECK((out.array() == 4).all());
   see::Gradient<float> gradient(layer);
   CHECK_THROWS_AS(layer.backward(std::vector<int>{0, 9}, out, gradient), see::Error);

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "see/version.hpp"
+
 namespace see {
 
 /// What every failed precondition and every bad input throws. The message is one sentence that says

@@ -28,3 +28,7 @@ done
 echo "-- pkg_config"
 PKG_CONFIG_PATH=$work/moved/share/pkgconfig make -C "$consumers/pkg_config" OUT="$work/with_pkg_config"
 "$work/with_pkg_config"
+
+echo "-- files of other flags"
+# shellcheck disable=SC2046
+sh "$consumers/mixed_flags/run.sh" $(PKG_CONFIG_PATH=$work/moved/share/pkgconfig pkg-config --cflags see)

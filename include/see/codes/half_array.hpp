@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "see/core/array.hpp"
+#include "see/core/finite.hpp"
 #include "see/error.hpp"
 
 namespace see {
@@ -27,7 +28,7 @@ class HalfArray {
   explicit HalfArray(std::vector<float> values) {
     float largest = 0;
     for (const float value : values) {
-      detail::require(std::isfinite(value), "a number is ", value, ", needed a finite one");
+      detail::require(detail::is_finite(value), "a number is ", value, ", needed a finite one");
       largest = std::max(largest, std::abs(value));
     }
     if (largest > 0) exponent_ = std::ilogb(largest) - 14;
@@ -66,7 +67,7 @@ class HalfArray {
  private:
   static void check(const std::vector<float>& values) {
     for (const float value : values)
-      detail::require(std::isfinite(value), "a number in half precision is ", value,
+      detail::require(detail::is_finite(value), "a number in half precision is ", value,
                       ", needed a finite one");
   }
 

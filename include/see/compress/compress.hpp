@@ -12,6 +12,7 @@
 #include "see/compress/plan/budget.hpp"
 #include "see/compress/plan/fit_request.hpp"
 #include "see/compress/row_weights.hpp"
+#include "see/core/finite.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
@@ -43,12 +44,12 @@ inline void validate_options(const Table& table, const CompressOptions& options,
           ", needed 0 to 1");
   validate_weights(options.weights, table.rows());
   require(activation.size() == 0 || (activation.rows() == table.dim() &&
-                                     activation.cols() == table.dim() && activation.allFinite()),
+                                     activation.cols() == table.dim() && is_all_finite(activation)),
           "an activation covariance of ", activation.rows(), " x ", activation.cols(),
           ", needed finite numbers, ", table.dim(), " x ", table.dim());
   require(table.rows() > 0 && table.dim() > 0, "compressing a table of ", table.rows(), " x ",
           table.dim(), ", needed at least one row and column");
-  require(table.matrix().allFinite(), "compressing a table with a number that is not finite");
+  require(is_all_finite(table.matrix()), "compressing a table with a number that is not finite");
 }
 
 }  // namespace detail

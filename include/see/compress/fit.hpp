@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/types.hpp"
@@ -203,7 +204,7 @@ Flat solve_damped(Problem& problem, const Flat& b, const Flat& diagonal, double 
     const Flat q =
         problem.normal_product(p) + static_cast<Scalar>(damping) * diagonal.cwiseProduct(p);
     const auto step = static_cast<Scalar>(rz / inner_product<Scalar>(p, q));
-    if (!std::isfinite(double(step))) break;
+    if (!detail::is_finite(double(step))) break;
     x += step * p;
     r -= step * q;
     z = r.cwiseQuotient(diagonal);
@@ -238,7 +239,8 @@ FitReport fit(EntangledEmbedding<Scalar, Order>& embedding, ConstRowMatrixRef<fl
       "fitting to a table of ", table.rows(), " x ", table.cols(), ", needed ",
       embedding.num_embeddings(), " x ", embedding.embedding_dim());
   detail::require(!embedding.parts().layer_norm, "fitting an embedding with a LayerNorm");
-  detail::require(table.allFinite(), "fitting to a table with a number that is not finite");
+  detail::require(detail::is_all_finite(table),
+                  "fitting to a table with a number that is not finite");
   embedding = embedding.stored_as(Storage::native);
   using Flat = Vector<Scalar>;
   double energy = table.template cast<double>().squaredNorm();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "see/compress/compress_options.hpp"
+#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
@@ -28,7 +29,7 @@ inline void validate_weights(std::span<const float> weights, Index rows) {
   require(weights.empty() || std::cmp_equal(weights.size(), rows), weights.size(), " weights for ",
           rows, " rows");
   for (const float weight : weights)
-    require(std::isfinite(weight) && weight > 0, "a row weight of ", weight,
+    require(detail::is_finite(weight) && weight > 0, "a row weight of ", weight,
             ", needed a finite number above 0");
 }
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "see/version.hpp"
+
 namespace see {
 
 /// A fixed-length sequence of T that either owns its elements or views memory that something else

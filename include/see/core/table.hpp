@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "see/core/array.hpp"
+#include "see/core/register_width.hpp"
 #include "see/core/types.hpp"
 #include "see/core/vocabulary.hpp"
 #include "see/error.hpp"
@@ -20,6 +21,7 @@ class Table {
   /// Throws unless values.size() == rows * dim and the words fit.
   Table(Vocabulary words, Array<float> values, Index rows, Index dim)
       : words_(std::move(words)), values_(std::move(values)), rows_(rows), dim_(dim) {
+    detail::require_one_register_width();
     detail::require(rows >= 0 && dim >= 0 && static_cast<Index>(values_.size()) == rows * dim,
                     "a table of ", rows, " x ", dim, " needs as many numbers, not ",
                     values_.size());

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "see/version.hpp"
+
 namespace see {
 
 /// Signed row, word and unit numbers, as in Eigen.

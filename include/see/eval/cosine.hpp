@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "see/core/finite.hpp"
 #include "see/core/types.hpp"
 
 namespace see {
@@ -23,7 +24,7 @@ inline double dot(const float* x, const float* y, Index n) noexcept {
 /// <x, y> / (|x| |y|), in [-1, 1]; 0 where a vector is zero or holds a number that is not finite.
 inline double cosine(const float* x, const float* y, Index n) noexcept {
   const double norms = std::sqrt(dot(x, x, n)) * std::sqrt(dot(y, y, n));
-  if (!(norms > 0) || !std::isfinite(norms)) return 0;
+  if (!(norms > 0) || !detail::is_finite(norms)) return 0;
   const double value = dot(x, y, n) / norms;
   return value > 1 ? 1 : value < -1 ? -1 : value;
 }
@@ -34,7 +35,7 @@ inline void normalize_rows(RowMatrixRef<float> rows) noexcept {
   for (Index i = 0; i < rows.rows(); ++i) {
     float* row = rows.data() + i * rows.outerStride();
     const double norm = std::sqrt(dot(row, row, rows.cols()));
-    if (norm > 0 && std::isfinite(norm)) {
+    if (norm > 0 && detail::is_finite(norm)) {
       for (Index j = 0; j < rows.cols(); ++j) row[j] = static_cast<float>(row[j] / norm);
     } else {
       rows.row(i).setZero();

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "see/core/finite.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -41,7 +42,7 @@ inline std::vector<WordPair> read_word_pairs(std::istream& in, std::string_view 
     double score = 0;
     detail::require<FileError>(
         (number >> score) && number.peek() == std::istringstream::traits_type::eof() &&
-            std::isfinite(score),
+            detail::is_finite(score),
         name, ":", line, ": the score is '", fields[2], "', needed a finite number");
     pairs.push_back({std::string(fields[0]), std::string(fields[1]), score});
   });

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "see/core/finite.hpp"
+
 namespace see {
 
 /// The kinds of numbers that tables come in.
@@ -16,11 +18,6 @@ namespace detail {
 
 static_assert(std::endian::native == std::endian::little,
               "the file formats store little-endian numbers, which are used without a swap");
-
-/// Whether x is neither infinite nor NaN, also under -ffast-math.
-constexpr bool is_finite(float x) noexcept {
-  return (std::bit_cast<std::uint32_t>(x) & 0x7f800000U) != 0x7f800000U;
-}
 
 /// The column of the first number of `row` that is not finite, `count` where all are.
 inline std::size_t finite_prefix(const float* row, std::size_t count) noexcept {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "see/core/finite.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/io/json_quote.hpp"

@@ -71,9 +71,9 @@ EIGEN_ALWAYS_INLINE void cube_tiles(std::integer_sequence<int, Tile...>,
 
 }  // namespace detail
 
-/// out[0 .. Dim^3) = the sum of the senses' product states, as kron_sum's. `NonTemporal`: past the
-/// caches, where `out` is aligned to a register. Cost: Dim^3 multiply-adds a term, and two
-/// multiplications for each `rows` of them.
+/// out[0 .. Dim^3) = the sum of the senses' product states, as kron_sum's. `NonTemporal`: by
+/// non-temporal stores, for an `out` that is aligned to a register. Cost: Dim^3 multiply-adds a
+/// term, and two multiplications for each `rows` of them.
 template <bool NonTemporal, int Dim, class Scalar>
 void cube_sum(std::span<const Sense<Scalar>> senses, Scalar* out) {
   constexpr int columns = Dim * Dim / static_cast<int>(lanes<Scalar>);

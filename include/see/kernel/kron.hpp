@@ -91,7 +91,7 @@ struct Workspace {
   Buffer<Scalar> chain;
   Buffer<Scalar> sum;
   Buffer<Scalar> scratch;
-  Buffer<Scalar> near;
+  Buffer<Scalar> block;
 
   /// This thread's workspace for Scalar.
   static Workspace& of_thread() {

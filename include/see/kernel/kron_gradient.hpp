@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "see/core/types.hpp"
+#include "see/kernel/factor_gradients.hpp"
 #include "see/kernel/gradient_products.hpp"
 #include "see/kernel/kron.hpp"
-#include "see/kernel/pull_factors.hpp"
 
 namespace see::kernel {
 
@@ -24,8 +24,9 @@ struct GradientWorkspace {
 /// has `given` numbers and zeros behind them. Accumulators of several senses may coincide.
 ///
 /// With G as a matrix of prefix x suffix numbers and p_t (x) s_t the terms without gain, the
-/// gradients of all prefixes are S G^T and those of all suffixes P G; each is then pulled back to
-/// its factors. Cost: 2 * terms * product multiply-adds and about 4 * terms * (prefix + suffix).
+/// gradients of all prefixes are S G^T and those of all suffixes P G; from these follow
+/// those of the factors. Cost: 2 * terms * product multiply-adds and about 4 * terms * (prefix +
+/// suffix).
 ///
 /// `Shape` is Layout, or a Cube where the dimensions are known when compiling.
 template <class Shape, class Scalar>
@@ -86,8 +87,8 @@ void kron_sum_gradient(const Shape& layout, std::span<SenseGradient<Scalar>> sen
   store(to_suffix + count * stride, broadcast(Scalar(0)));
   store(to_prefix + count * rows, broadcast(Scalar(0)));
   const std::span<const SenseGradient<Scalar>> all = senses;
-  if (split > 0) pull_senses<known>(all, dims, 0, split, to_prefix, rows, scratch);
-  pull_senses<known>(all, dims, split, order - split, to_suffix, stride, scratch);
+  if (split > 0) add_sense_gradients<known>(all, dims, 0, split, to_prefix, rows, scratch);
+  add_sense_gradients<known>(all, dims, split, order - split, to_suffix, stride, scratch);
   if (!wants_gains) return;
   t = 0;
   for (auto& sense : senses) {

@@ -6,27 +6,27 @@
 #include "see/core/types.hpp"
 #include "see/kernel/packet.hpp"
 
-/// Stores that pass the caches by: for outputs so large that no cache would keep them, they spare
-/// reading each line before it is overwritten.
+/// Non-temporal stores, which bypass the caches: for outputs larger than any cache, they spare
+/// reading each cache line before it is overwritten.
 namespace see::kernel {
 
 namespace detail {
 
 template <class P, class Scalar>
-inline void stream_packet(Scalar* to, const P& packet) {
+inline void store_non_temporal(Scalar* to, const P& packet) {
   store(to, packet);
 }
 #if defined(EIGEN_VECTORIZE_SSE2)
-inline void stream_packet(float* to, const __m128& packet) { _mm_stream_ps(to, packet); }
-inline void stream_packet(double* to, const __m128d& packet) { _mm_stream_pd(to, packet); }
+inline void store_non_temporal(float* to, const __m128& packet) { _mm_stream_ps(to, packet); }
+inline void store_non_temporal(double* to, const __m128d& packet) { _mm_stream_pd(to, packet); }
 #endif
 #if defined(EIGEN_VECTORIZE_AVX)
-inline void stream_packet(float* to, const __m256& packet) { _mm256_stream_ps(to, packet); }
-inline void stream_packet(double* to, const __m256d& packet) { _mm256_stream_pd(to, packet); }
+inline void store_non_temporal(float* to, const __m256& packet) { _mm256_stream_ps(to, packet); }
+inline void store_non_temporal(double* to, const __m256d& packet) { _mm256_stream_pd(to, packet); }
 #endif
 #if defined(EIGEN_VECTORIZE_AVX512)
-inline void stream_packet(float* to, const __m512& packet) { _mm512_stream_ps(to, packet); }
-inline void stream_packet(double* to, const __m512d& packet) { _mm512_stream_pd(to, packet); }
+inline void store_non_temporal(float* to, const __m512& packet) { _mm512_stream_ps(to, packet); }
+inline void store_non_temporal(double* to, const __m512d& packet) { _mm512_stream_pd(to, packet); }
 #endif
 
 /// Stores a packet, by a non-temporal store where `NonTemporal`: then `to` is aligned to the
@@ -34,7 +34,7 @@ inline void stream_packet(double* to, const __m512d& packet) { _mm512_stream_pd(
 template <bool NonTemporal, class Scalar>
 EIGEN_ALWAYS_INLINE void write(Scalar* to, const Packet<Scalar>& packet) {
   if constexpr (NonTemporal)
-    stream_packet(to, packet);
+    store_non_temporal(to, packet);
   else
     store(to, packet);
 }
@@ -48,20 +48,23 @@ inline bool is_aligned(const Scalar* first, Index stride) {
   return reinterpret_cast<std::uintptr_t>(first) % bytes == 0 && stride % lanes<Scalar> == 0;
 }
 
-/// Copies n numbers. finish_streaming() comes before anything reads them in another thread.
+/// Copies n numbers by non-temporal stores. A store_fence() is due before another thread reads
+/// them.
 template <class Scalar>
-inline void stream(const Scalar* from, Index n, Scalar* to) {
+inline void copy_non_temporal(const Scalar* from, Index n, Scalar* to) {
   constexpr auto bytes = static_cast<std::uintptr_t>(lanes<Scalar>) * sizeof(Scalar);
-  const auto past = reinterpret_cast<std::uintptr_t>(to) % bytes;
+  const auto offset = reinterpret_cast<std::uintptr_t>(to) % bytes;
   const Index head =
-      past == 0 ? 0 : std::min(n, static_cast<Index>((bytes - past) / sizeof(Scalar)));
+      offset == 0 ? 0 : std::min(n, static_cast<Index>((bytes - offset) / sizeof(Scalar)));
   std::copy_n(from, head, to);
   Index k = head;
-  for (; k + lanes<Scalar> <= n; k += lanes<Scalar>) detail::stream_packet(to + k, load(from + k));
+  for (; k + lanes<Scalar> <= n; k += lanes<Scalar>)
+    detail::store_non_temporal(to + k, load(from + k));
   std::copy_n(from + k, n - k, to + k);
 }
 
-inline void finish_streaming() {
+/// Orders the non-temporal stores of this thread before its later stores.
+inline void store_fence() {
 #if defined(EIGEN_VECTORIZE_SSE2)
   _mm_sfence();
 #endif

@@ -124,7 +124,7 @@ inline P multiply_add(const P& a, const P& b, const P& c) {
   return Eigen::internal::pmadd(a, b, c);
 }
 
-/// Asks for the first 512 of the `bytes` bytes from `at` on to be brought near.
+/// Prefetches the cache lines of the first 512 of the `bytes` bytes from `at` on.
 inline void prefetch(const void* at, Index bytes) {
 #if defined(__GNUC__)
   const char* const first = static_cast<const char*>(at);

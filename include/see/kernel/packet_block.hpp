@@ -134,9 +134,9 @@ inline void for_rest(Index at, Index length, const P&, const Body& body) {
 template <class Scalar, class Body>
 inline void for_pieces(Index length, const Body& body) {
   constexpr int n = lanes<Scalar>;
-  Index at = 0;
-  for (; at + n <= length; at += n) body(at, std::integral_constant<int, n>());
-  detail::for_rest(at, length, Packet<Scalar>(), body);
+  const Index whole = length / n * n;
+  for (Index at = 0; at < whole; at += n) body(at, std::integral_constant<int, n>());
+  detail::for_rest(whole, length, Packet<Scalar>(), body);
 }
 
 /// to[0 .. length) += scale * from[0 .. length)

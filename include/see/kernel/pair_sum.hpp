@@ -31,13 +31,13 @@ EIGEN_ALWAYS_INLINE void pair_term(std::integer_sequence<int, I...>,
 template <class Scalar>
 struct PairOut {
   Scalar* out;
-  Index width;  ///< numbers of `out`
-  bool past;    ///< past the caches; then `out` is aligned to a register, and rows are whole ones
+  Index width;        ///< numbers of `out`
+  bool non_temporal;  ///< then `out` is aligned to a register, and rows are whole ones
 
   /// Stores a packet at out[at ...) as far as it lies before `width`.
   EIGEN_ALWAYS_INLINE void put(const Packet<Scalar>& numbers, Index at) const {
     if (width - at >= lanes<Scalar>) {
-      if (past)
+      if (non_temporal)
         write<true>(out + at, numbers);
       else
         store(out + at, numbers);
@@ -75,7 +75,7 @@ EIGEN_ALWAYS_INLINE void pair_tile(std::integer_sequence<int, I...> all,
   Scalar* const out = to.out + row * cols;
   if (count == 1 || (row + height) * cols > to.width)
     (to.put(sum[I], (row + I / count) * cols + column[I % count]), ...);
-  else if (to.past)
+  else if (to.non_temporal)
     (write<true>(out + I / count * cols + column[I % count], sum[I]), ...);
   else
     (store(out + I / count * cols + column[I % count], sum[I]), ...);
@@ -96,7 +96,7 @@ EIGEN_ALWAYS_INLINE void pair_tiles(std::integer_sequence<int, K...> packets, In
   }
 }
 
-/// For dimensions that are known when running alone; the same code past the caches or not.
+/// For dimensions that are not known when compiling; the same code for both kinds of stores.
 template <int Height, int Packets, class Scalar>
 void pair_sum_of_any(const Layout& layout, std::span<const Sense<Scalar>> senses,
                      const PairOut<Scalar>& to) {
@@ -177,8 +177,8 @@ KronSum<Scalar> pair_sum_of_square(Index dim, std::integer_sequence<int, Dim...>
 ///
 /// of two factors of q_1 and q_2 numbers, as kron_sum does, at the price of q_1 q_2 multiply-adds a
 /// term, each rounded up to whole tiles. Equal dimensions that are common are known to it when
-/// compiling. `NonTemporal`: past the caches, where `out` is aligned to a register and rows are
-/// whole ones.
+/// compiling. `NonTemporal`: by non-temporal stores, for an `out` that is aligned to a register and
+/// rows that are whole ones.
 template <class Scalar, bool NonTemporal>
 KronSum<Scalar> choose_pair_sum(Index rows, Index cols) {
   using namespace detail;

@@ -209,7 +209,7 @@ void trellis_row_simd(const TrellisCode& code, const TrellisClass& layout, Index
 
 }  // namespace detail
 
-/// Asks for the cache line at `address` ahead of its use, where the compiler can.
+/// Prefetches the cache line at `address`, where the compiler can.
 inline void prefetch([[maybe_unused]] const void* address) noexcept {
 #if defined(__GNUC__)
   __builtin_prefetch(address);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "see/core/finite.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
@@ -154,8 +155,8 @@ inline TreeCut cut_tree(std::span<const std::uint32_t> parents, std::span<const 
   for (std::size_t i = 0; i < parents.size(); ++i) {
     detail::require(parents[i] < parents.size(), "node ", i, " has the parent ", parents[i],
                     ", needed one of ", parents.size());
-    detail::require(weights[i] >= 0 && std::isfinite(weights[i]), "node ", i, " has the weight ",
-                    weights[i], ", needed a finite one of at least 0");
+    detail::require(weights[i] >= 0 && detail::is_finite(weights[i]), "node ", i,
+                    " has the weight ", weights[i], ", needed a finite one of at least 0");
     roots += parents[i] == i;
   }
   detail::require(count >= roots, count, " nodes to choose, needed at least the ", roots,

@@ -15,7 +15,7 @@ namespace see::detail {
 
 /// Memory that a Backward reuses from call to call; grows, never shrinks.
 template <class Scalar>
-struct PullbackWorkspace {
+struct BackwardWorkspace {
   // Aligned, since Eigen sums a row (LayerNorm) in an order that depends on where it lies.
   kernel::Buffer<Scalar> rows, inputs;
   std::vector<Scalar> products, widened;
@@ -24,17 +24,18 @@ struct PullbackWorkspace {
   kernel::GradientWorkspace<Scalar> kernel;
 
   /// This thread's workspace for Scalar.
-  static PullbackWorkspace& of_thread() {
-    static thread_local PullbackWorkspace workspace;
+  static BackwardWorkspace& of_thread() {
+    static thread_local BackwardWorkspace workspace;
     return workspace;
   }
 };
 
-/// Carries the gradients of embedding rows back to the parameters that are not frozen: the
-/// inventories in order, then the gains if any, then LayerNorm's weight and bias if any.
+/// The vector-Jacobian product of the rows, by reverse-mode differentiation: adds to the gradients
+/// of the parameters that are not frozen, which are the inventories in order, then the gains if
+/// any, then LayerNorm's weight and bias if any.
 ///
 /// Uses this thread's workspace: at most one lives in a thread at a time.
-template <class Scalar, int Order>
+template <class Scalar>
 class Backward {
  public:
   Backward(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
@@ -43,9 +44,8 @@ class Backward {
         layout_(layout),
         frozen_(frozen),
         gradient_(gradient),
-        work_(PullbackWorkspace<Scalar>::of_thread()),
-        pull_(kernel::choose_kron_sum_gradient<Scalar>(layout)),
-        order_(Order == Eigen::Dynamic ? layout.order : Order),
+        work_(BackwardWorkspace<Scalar>::of_thread()),
+        kron_sum_gradient_(kernel::choose_kron_sum_gradient<Scalar>(layout)),
         gain_parameter_(static_cast<int>(parts.inventories.size())) {
     wants_gains_ = parts.has_gains() && !is_frozen(gain_parameter_);
     wants_terms_ = wants_gains_;
@@ -72,7 +72,7 @@ class Backward {
   template <class Id>
   void rows(const Id* id, Index count, ConstRowMatrixRef<Scalar> out_gradient) {
     if (wants_terms_) {
-      ask_for_index(id, std::min(2 * batch, count));
+      prefetch_index(id, std::min(2 * batch, count));
       if (count > 0) ranks_[0] = find(id, std::min(batch, count), 0);
     }
     for (Index first = 0; first < count; first += block) block_rows(id, count, out_gradient, first);
@@ -80,7 +80,7 @@ class Backward {
 
  private:
   static constexpr Index block = 64;  // rows that pass through the axes together
-  static constexpr Index batch = 8;   // words whose units are asked for together
+  static constexpr Index batch = 8;   // words whose units are prefetched together
 
   using Ranks = std::array<Index, batch>;  // senses of each word of a batch, 0 for padding
 
@@ -106,7 +106,7 @@ class Backward {
   }
 
   template <class Id>
-  void ask_for_index(const Id* id, Index count) const {
+  void prefetch_index(const Id* id, Index count) const {
     for (Index i = 0; i < count; ++i) parts_.lexicon.prefetch(static_cast<Index>(id[i]));
   }
 
@@ -120,7 +120,7 @@ class Backward {
     if (parts_.layer_norm) {
       RowMatrixMap<Scalar> rows(kernel::detail::at_least(work_.rows, count * dim), count, dim);
       rows = out_gradient.middleRows(first, count);
-      through_layer_norm(id + first, rows);
+      layer_norm_backward(id + first, rows);
       from = rows.data();
       stride = dim;
     }
@@ -134,41 +134,43 @@ class Backward {
       from = products.data();
       stride = width;
     }
-    const bool is_far = !parts_.layer_norm && !parts_.basis.has_axes();
+    const bool in_cache = parts_.layer_norm || parts_.basis.has_axes();
     for (Index i = 0; i < count; i += batch) {
       const Index next = first + i + batch, turn = next / batch % 2;
-      if (next + batch < all) ask_for_index(id + next + batch, std::min(batch, all - next - batch));
+      if (next + batch < all)
+        prefetch_index(id + next + batch, std::min(batch, all - next - batch));
       if (next < all)
         ranks_[std::size_t(turn)] = find(id + next, std::min(batch, all - next), turn);
       add_batch(id + first + i, std::min(batch, count - i), 1 - turn, from + i * stride, stride,
-                is_far ? all - first - i : 0);
+                in_cache ? 0 : all - first - i);
     }
   }
 
-  /// The words of a batch that find() has found. `far` rows from `from` on, of this batch and
-  /// later ones, are not yet near.
+  /// The words of a batch that find() has found. `uncached` rows from `from` on, of this batch and
+  /// later ones, may be in no cache.
   template <class Id>
   void add_batch(const Id* id, Index count, Index turn, const Scalar* from, Index stride,
-                 Index far) {
+                 Index uncached) {
     const Index width = parts_.shape.width();
     Index sense = 0;
     for (Index i = 0; i < count; ++i) {
-      // The start of the next row alone: the machine notices a stream and goes on by itself.
-      if (i + 1 < far) kernel::prefetch(from + (i + 1) * stride, width * Index(sizeof(Scalar)));
+      // The start of the next row: the hardware prefetcher fetches the rest.
+      if (i + 1 < uncached)
+        kernel::prefetch(from + (i + 1) * stride, width * Index(sizeof(Scalar)));
       const Index rank = ranks_[std::size_t(turn)][std::size_t(i)];
       if (!is_padding(id[i]))
-        through_terms(static_cast<Index>(id[i]), rank, turn, sense, from + i * stride, width);
+        terms_backward(static_cast<Index>(id[i]), rank, turn, sense, from + i * stride, width);
       sense += rank;
     }
   }
 
   /// Replaces the gradients of rows by those of LayerNorm's inputs.
   template <class Id>
-  void through_layer_norm(const Id* id, RowMatrixMap<Scalar>& rows) {
+  void layer_norm_backward(const Id* id, RowMatrixMap<Scalar>& rows) {
     const Index dim = rows.cols();
     RowMatrixMap<Scalar> inputs(kernel::detail::at_least(work_.inputs, rows.size()), rows.rows(),
                                 dim);
-    Gather<Scalar, Order>(parts_, layout_).rows(id, rows.rows(), inputs);
+    Gather<Scalar>(parts_, layout_).rows(id, rows.rows(), inputs);
     if (parts_.basis.has_mean())
       inputs.rowwise() +=
           Eigen::Map<const Eigen::RowVector<Scalar, Eigen::Dynamic>>(parts_.basis.mean.data(), dim);
@@ -183,11 +185,17 @@ class Backward {
   }
 
   /// Fills work_.senses[turn] with the senses of `count` words, makes room for the rows of the
-  /// gradient that they reach (which may move rows), and asks for what they read and add to.
+  /// gradient that they reach (which may move rows), and prefetches what they read and add to.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
+    return with_known_order(layout_.order,
+                            [&](auto known) { return find_of_order<known>(id, count, turn); });
+  }
+
+  template <int Known, class Id>
+  Ranks find_of_order(const Id* id, Index count, Index turn) {
     const Lexicon& lexicon = parts_.lexicon;
-    const int order = Order == Eigen::Dynamic ? order_ : Order;
+    const int order = Known == Eigen::Dynamic ? layout_.order : Known;
     const Index last_row = lexicon.table().rows() - 1;
     Ranks ranks{};
     Index total = 0;
@@ -204,7 +212,7 @@ class Backward {
           parts_.has_gains() ? parts_.gains.data() + parts_.gain_number(w, 0) : nullptr;
       if (wants_gains_)
         gradient_[gain_parameter_].prefetch(parts_.gain_number(w, 0), ranks[std::size_t(i)]);
-      lexicon.for_senses<Order>(w, [&](Index s, const Index* units) {
+      lexicon.for_senses<Known>(w, [&](Index s, const Index* units) {
         const Slot* slot = slots_.data() + std::min(s, last_row) * order;
         sense->vectors = slot->rank;
         sense->gain = gain ? scale * gain[s] : scale;
@@ -229,9 +237,9 @@ class Backward {
 
   /// The gradient `product` of the sum of the `rank` senses of word `w`, which are those from
   /// work_.senses[turn][first] on.
-  void through_terms(Index w, Index rank, Index turn, Index first, const Scalar* product,
-                     Index width) {
-    const int order = Order == Eigen::Dynamic ? order_ : Order;
+  void terms_backward(Index w, Index rank, Index turn, Index first, const Scalar* product,
+                      Index width) {
+    const int order = layout_.order;
     const Index last_row = parts_.lexicon.table().rows() - 1;
     kernel::SenseGradient<Scalar>* senses = work_.senses[std::size_t(turn)].data() + first;
     const Index* place = work_.places[std::size_t(turn)].data() + first * order;
@@ -241,8 +249,8 @@ class Backward {
         senses[s].to[j] = slot->part ? slot->part->data(*place) : nullptr;
     }
     if (narrow_) widen(w, rank, senses);
-    pull_(layout_, {senses, static_cast<std::size_t>(rank)}, work_.kernel, product, width,
-          wants_gains_);
+    kron_sum_gradient_(layout_, {senses, static_cast<std::size_t>(rank)}, work_.kernel, product,
+                       width, wants_gains_);
     if (!wants_gains_) return;
     const Scalar scale = parts_.word_scale.empty() ? Scalar(1) : parts_.word_scale(w);
     SparseRows<Scalar>& part = gradient_[gain_parameter_];
@@ -252,15 +260,16 @@ class Backward {
 
   /// Lets the senses of `w` point at widened copies of the units of narrow storage.
   void widen(Index w, Index rank, kernel::SenseGradient<Scalar>* senses) {
+    const int order = layout_.order;
     const Index last_row = parts_.lexicon.table().rows() - 1;
-    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order_; };
+    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order; };
     Index length = kernel::lanes<Scalar>;
     for (Index s = 0; s < rank; ++s)
-      for (int j = 0; j < order_; ++j) length += slots_of(s)[j].length;
+      for (int j = 0; j < order; ++j) length += slots_of(s)[j].length;
     Scalar* to = kernel::detail::at_least(work_.widened, length);
     parts_.lexicon.for_senses(w, [&](Index s, const Index* units) {
       const Slot* slot = slots_of(s);
-      for (int j = 0; j < order_; ++j, ++slot) {
+      for (int j = 0; j < order; ++j, ++slot) {
         if (slot->values) continue;
         slot->inventory->read(units[j], to);
         senses[s].factors[std::size_t(j)] = to;
@@ -273,9 +282,8 @@ class Backward {
   const kernel::Layout& layout_;
   const std::vector<bool>& frozen_;
   Gradient<Scalar>& gradient_;
-  PullbackWorkspace<Scalar>& work_;
-  kernel::KronSumGradient<Scalar> pull_;
-  int order_;
+  BackwardWorkspace<Scalar>& work_;
+  kernel::KronSumGradient<Scalar> kron_sum_gradient_;
   int gain_parameter_;
   std::vector<Slot>& slots_ = slots_of_thread();
   std::array<Ranks, 2> ranks_{};

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -41,8 +42,9 @@ class CosineSearch {
       : scorer_(std::move(layer), run), inverses_(row_norms(scorer_.layer(), run)) {
     for (Scalar& number : inverses_) {
       const Scalar inverse = Scalar(1) / number;
-      all_finite_ = all_finite_ && std::isfinite(number);
-      number = number > 0 && std::isfinite(inverse) && std::isfinite(number) ? inverse : Scalar(0);
+      all_finite_ = all_finite_ && detail::is_finite(number);
+      number = number > 0 && detail::is_finite(inverse) && detail::is_finite(number) ? inverse
+                                                                                     : Scalar(0);
     }
   }
 
@@ -57,7 +59,7 @@ class CosineSearch {
     RowMatrix<Scalar> unit = queries;
     for (Index i = 0; i < unit.rows(); ++i) {
       const Scalar norm = unit.row(i).stableNorm();
-      if (norm > 0 && std::isfinite(norm))
+      if (norm > 0 && detail::is_finite(norm))
         unit.row(i) /= norm;
       else
         unit.row(i).setZero();

@@ -13,6 +13,7 @@
 #include "see/core/array.hpp"
 #include "see/core/ids.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/register_width.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/kron.hpp"
@@ -34,9 +35,11 @@ namespace see {
 /// p entries, and h (word scale), g (gains), r (row w of the codes), mean and A (basis) and
 /// LayerNorm may each be absent. What is trained are units, gains and LayerNorm.
 ///
-/// `Order` is o where it is known when compiling. Copies share all storage until one is written to,
-/// so copying is cheap; a layer that was moved from has no rows. Const members may be called from
-/// several threads at once.
+/// `Order` is o where a program means one order alone: the constructor refuses all others. It makes
+/// nothing faster (0.99 of the time of Eigen::Dynamic, within noise): look-ups and gradients choose
+/// code for common orders and factor dimensions as they run, once a batch. Copies share all storage
+/// until one is written to, so copying is cheap; a layer that was moved from has no rows. Const
+/// members may be called from several threads at once.
 ///
 /// \code
 ///     see::Random random(1);
@@ -60,6 +63,7 @@ class EntangledEmbedding {
       : parts_(std::move(parts)),
         layout_(parts_.shape.factor_dims(), kernel::lanes<Scalar>),
         dim_(parts_.embedding_dim()) {
+    detail::require_one_register_width();
     detail::require(Order == Eigen::Dynamic || !parts_.has_terms() || parts_.shape.order() == Order,
                     "a shape of order ", parts_.shape.order(), ", needed ", Order);
     parts_.validate();
@@ -114,21 +118,22 @@ class EntangledEmbedding {
   /// embedding_dim(). Throws, and writes nothing, where `out` has another size or an id is no row.
   ///
   /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. A call allocates
-  /// nothing once its thread has seen rows as long before (with axes: where a block of 64 rows and
-  /// the axes take less than 128 KiB; Eigen's product allocates beyond that).
+  /// nothing once its thread's buffers have grown to its rows (with axes: where a block of 64 rows
+  /// and the axes take less than 128 KiB; Eigen's product allocates beyond that).
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
-    forward_rows(detail::id_span(ids).data(), out, is_far(out));
+    forward_rows(detail::id_span(ids).data(), out, exceeds_caches(out));
   }
 
   /// The same with the rows shared out among the tasks of `run`: equal for every executor.
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
-    detail::for_rows(
-        run, detail::id_span(ids), out, std::size_t{4 * largest_block},
-        [&, far = is_far(out)](auto some, auto rows) { forward_rows(some.data(), rows, far); });
+    detail::for_rows(run, detail::id_span(ids), out, std::size_t{4 * largest_block},
+                     [&, large = exceeds_caches(out)](auto some, auto rows) {
+                       forward_rows(some.data(), rows, large);
+                     });
   }
 
   /// The same into a matrix of its own.
@@ -140,11 +145,11 @@ class EntangledEmbedding {
   }
 
   /// forward() for ids and an output that are known to be good. Outputs of 8 MiB and more are
-  /// written past the caches, where the machine can. Ends the program where the memory
+  /// written by non-temporal stores, where the machine has them. Ends the program where the memory
   /// that a thread's first call needs is not to be had.
   template <IdRange Ids = IdList>
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
-    forward_rows(detail::id_span(ids).data(), out, is_far(out));
+    forward_rows(detail::id_span(ids).data(), out, exceeds_caches(out));
   }
 
   /// E(w) as a row of its own, or forward(ids). Throws where an id is no row.
@@ -221,7 +226,7 @@ class EntangledEmbedding {
                                 .gain_scope = parts_.gain_scope,
                                 .gains = parts_.gains.template cast<Other>(),
                                 .word_scale = parts_.word_scale.template cast<Other>(),
-                                .residual = parts_.residual,
+                                .codes = parts_.codes,
                                 .basis = parts_.basis.template cast<Other>(),
                                 .padding_idx = parts_.padding_idx};
     for (const auto& inventory : parts_.inventories)
@@ -280,7 +285,8 @@ class EntangledEmbedding {
   /// no row. The bits of the result are the same for any executor (Gradient::add_ranges).
   ///
   /// Cost a row: about 2 * R(w) * m * product multiply-adds, and p * d more with axes. Without axes
-  /// a call in the calling thread allocates nothing once it and the gradient have seen as much.
+  /// a call in the calling thread allocates nothing once the buffers of both have grown to its
+  /// size.
   template <IdRange Ids = IdList>
   void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient, Gradient<Scalar>& gradient,
                 const Executor& run = serial()) const {
@@ -292,7 +298,7 @@ class EntangledEmbedding {
     gradient.check_form(shapes_);
     const auto* id = detail::id_span(ids).data();
     gradient.add_ranges(run, out_gradient.rows(), [&](Index first, Index last, auto& into) {
-      detail::Backward<Scalar, Order>(parts_, layout_, frozen_, into)
+      detail::Backward<Scalar>(parts_, layout_, frozen_, into)
           .rows(id + first, last - first, out_gradient.middleRows(first, last - first));
     });
   }
@@ -301,10 +307,10 @@ class EntangledEmbedding {
   template <std::floating_point OtherScalar, int OtherOrder>
   friend class EntangledEmbedding;
 
-  static constexpr Index largest_block = 64;        // rows that pass through the basis together
-  static constexpr Index streamed_bytes = 8 << 20;  // outputs that no near cache would keep
+  static constexpr Index largest_block = 64;      // rows that pass through the basis together
+  static constexpr Index cached_bytes = 8 << 20;  // larger outputs would leave the caches
 
-  using Sums = detail::Gather<Scalar, Order>;
+  using Sums = detail::Gather<Scalar>;
 
   void check_parameter(int number) const {
     detail::require(number >= 0 && static_cast<std::size_t>(number) < frozen_.size(),
@@ -333,36 +339,37 @@ class EntangledEmbedding {
   }
 
   /// Whether an output is too large for a cache to keep it.
-  static bool is_far(const RowMatrixRef<Scalar>& out) noexcept {
-    return out.size() * Index(sizeof(Scalar)) >= streamed_bytes;
+  static bool exceeds_caches(const RowMatrixRef<Scalar>& out) noexcept {
+    return out.size() * Index(sizeof(Scalar)) >= cached_bytes;
   }
 
-  /// Rows of nothing but terms go past the caches as they are added up, if they are aligned; others
-  /// are finished block by block in a near cache, and copied out from there.
+  /// A `large` output is written by non-temporal stores: rows of nothing but terms as they are
+  /// summed, if they are aligned; others are finished block by block in the L1 cache and copied.
   template <class Id>
-  void forward_rows(const Id* id, RowMatrixRef<Scalar> out, bool far) const {
+  void forward_rows(const Id* id, RowMatrixRef<Scalar> out, bool large) const {
     const Scalar* const mean = parts_.basis.has_mean() ? parts_.basis.mean.data() : nullptr;
     Sums sums(parts_, layout_);
-    auto walk = sums.begin(id, out.rows());
-    const bool past = far && is_plain() && kernel::is_aligned(out.data(), out.outerStride());
-    if (past) sums.write_non_temporal();
-    const bool copied = far && !past;
-    const Index block = copied ? streamed_block() : largest_block;
+    auto pipeline = sums.begin(id, out.rows());
+    const bool direct = large && is_plain() && kernel::is_aligned(out.data(), out.outerStride());
+    if (direct) sums.write_non_temporal();
+    const bool copied = large && !direct;
+    const Index block = copied ? cached_block() : largest_block;
     for (Index first = 0; first < out.rows(); first += block) {
       const Index rows = std::min(block, out.rows() - first);
       auto to = out.middleRows(first, rows);
       if (copied) {
-        RowMatrixMap<Scalar> near(sums.near(rows * dim_), rows, dim_);
-        sums.rows(walk, mean, near);
-        finish(id + first, near);
+        RowMatrixMap<Scalar> cached(sums.block_buffer(rows * dim_), rows, dim_);
+        sums.rows(pipeline, mean, cached);
+        finish(id + first, cached);
         for (Index i = 0; i < rows; ++i)
-          kernel::stream(near.data() + i * dim_, dim_, to.data() + i * out.outerStride());
+          kernel::copy_non_temporal(cached.data() + i * dim_, dim_,
+                                    to.data() + i * out.outerStride());
       } else {
-        sums.rows(walk, mean, to);
+        sums.rows(pipeline, mean, to);
         finish(id + first, to);
       }
     }
-    if (far) kernel::finish_streaming();
+    if (large) kernel::store_fence();
   }
 
   /// Whether rows are sums of terms and nothing else.
@@ -371,8 +378,8 @@ class EntangledEmbedding {
            !parts_.basis.has_mean();
   }
 
-  /// Rows of a streamed output that the nearest cache holds, a multiple of Sums::batch.
-  Index streamed_block() const noexcept {
+  /// Rows that the L1 cache holds, a multiple of Sums::batch.
+  Index cached_block() const noexcept {
     const Index rows = (16 << 10) / (dim_ * Index(sizeof(Scalar))) / Sums::batch * Sums::batch;
     return std::clamp(rows, Sums::batch, largest_block);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "see/core/array.hpp"
@@ -14,15 +15,24 @@
 
 namespace see::detail {
 
+/// body(std::integral_constant<int, o>()) for the order o where it is 2 or 3, else for
+/// Eigen::Dynamic: loops over the slots of common orders are unrolled for layers of any Order.
+template <class Body>
+auto with_known_order(int order, const Body& body) {
+  if (order == 2) return body(std::integral_constant<int, 2>());
+  if (order == 3) return body(std::integral_constant<int, 3>());
+  return body(std::integral_constant<int, Eigen::Dynamic>());
+}
+
 /// Computes (cut_p(z(w)) + r(w)) A, an embedding before mean and LayerNorm. One slot may read a set
 /// of directions in place of the inventories, which gives a directional derivative: the sums are
 /// then those of the terms alone, without r(w).
 ///
 /// Uses this thread's workspace: at most one lives in a thread at a time.
-template <class Scalar, int Order>
+template <class Scalar>
 class Gather {
  public:
-  static constexpr Index batch = 4;  ///< words whose units are asked for together
+  static constexpr Index batch = 4;  ///< words whose units are prefetched together
 
   Gather(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout)
       : Gather(parts, layout, parts.gains) {
@@ -36,7 +46,6 @@ class Gather {
       : parts_(parts),
         layout_(layout),
         gains_(gains),
-        order_(Order == Eigen::Dynamic ? layout.order : Order),
         sum_(kernel::choose_kron_sum<Scalar>(layout)),
         work_(kernel::Workspace<Scalar>::of_thread()) {
     const SlotTable& table = parts.lexicon.table();
@@ -57,17 +66,17 @@ class Gather {
   Gather(const Gather&) = delete;
   Gather& operator=(const Gather&) = delete;
 
-  /// Lets rows() write past the caches: into rows whose first numbers are aligned to a packet, and
-  /// for layers of nothing but terms.
+  /// Lets rows() write by non-temporal stores: into rows whose first numbers are aligned to a
+  /// packet, and for layers of nothing but terms.
   void write_non_temporal() { sum_ = kernel::choose_kron_sum<Scalar, true>(layout_); }
 
-  /// Room for `size` numbers, this thread's until the next call.
-  Scalar* near(Index size) { return kernel::detail::at_least(work_.near, size); }
+  /// A buffer of `size` numbers, this thread's until the next call.
+  Scalar* block_buffer(Index size) { return kernel::detail::at_least(work_.block, size); }
 
-  /// Words on their way: while a batch of them is added up, the units of the next batch are being
-  /// brought near, and the index of the one behind that.
+  /// A software pipeline over words: while a batch of them is summed, the units of the next batch
+  /// are prefetched, and the index entries of the one behind that.
   template <class Id>
-  struct Walk {
+  struct Pipeline {
     const Id* id;
     Index count;
     Index next = 0;  ///< a multiple of batch, or count
@@ -76,17 +85,17 @@ class Gather {
 
   /// Begins with `count` words.
   template <class Id>
-  Walk<Id> begin(const Id* id, Index count) {
-    Walk<Id> walk{id, count};
-    ask_for_index(id, std::min(2 * batch, count));
-    if (count > 0) walk.ranks[0] = find(id, std::min(batch, count), 0);
-    return walk;
+  Pipeline<Id> begin(const Id* id, Index count) {
+    Pipeline<Id> pipeline{id, count};
+    prefetch_index(id, std::min(2 * batch, count));
+    if (count > 0) pipeline.ranks[0] = find(id, std::min(batch, count), 0);
+    return pipeline;
   }
 
-  /// out = (cut_p(z(w)) + r(w)) A + `start` for the next words w of the walk, without start where
-  /// it is null. `out` has as many rows as there are words left, or a multiple of batch.
+  /// out = (cut_p(z(w)) + r(w)) A + `start` for the next words w of the pipeline, without start
+  /// where it is null. `out` has as many rows as there are words left, or a multiple of batch.
   template <class Id>
-  void rows(Walk<Id>& walk, const Scalar* start, RowMatrixRef<Scalar> out) {
+  void rows(Pipeline<Id>& pipeline, const Scalar* start, RowMatrixRef<Scalar> out) {
     const Index width = parts_.shape.width(), rows = out.rows();
     const Basis<Scalar>& basis = parts_.basis;
     Scalar* to = out.data();
@@ -96,18 +105,18 @@ class Gather {
       stride = width;
     }
     const bool terms = parts_.lexicon.senses() > 0 || !with_codes_;
-    if (!terms) walk.next += rows;
+    if (!terms) pipeline.next += rows;
     for (Index done = 0; terms && done < rows; done += batch) {
-      const Index turn = walk.next / batch % 2, size = std::min(batch, rows - done);
-      walk.next += size;
-      if (const Index later = walk.next + batch; later < walk.count)
-        ask_for_index(walk.id + later, std::min(batch, walk.count - later));
-      if (walk.next < walk.count)
-        walk.ranks[1 - turn] =
-            find(walk.id + walk.next, std::min(batch, walk.count - walk.next), 1 - turn);
+      const Index turn = pipeline.next / batch % 2, size = std::min(batch, rows - done);
+      pipeline.next += size;
+      if (const Index later = pipeline.next + batch; later < pipeline.count)
+        prefetch_index(pipeline.id + later, std::min(batch, pipeline.count - later));
+      if (pipeline.next < pipeline.count)
+        pipeline.ranks[1 - turn] = find(pipeline.id + pipeline.next,
+                                        std::min(batch, pipeline.count - pipeline.next), 1 - turn);
       Index sense = 0;
       for (Index i = 0; i < size; ++i) {
-        const Index rank = walk.ranks[turn][std::size_t(i)];
+        const Index rank = pipeline.ranks[turn][std::size_t(i)];
         if (narrow_) widen(rank, turn, sense);
         const std::span senses(work_.senses[std::size_t(turn)].data() + sense, std::size_t(rank));
         sum_(layout_, work_, senses, to + (done + i) * stride, width);
@@ -115,7 +124,7 @@ class Gather {
       }
     }
     if (with_codes_)
-      add_codes(walk.id + walk.next - rows,
+      add_codes(pipeline.id + pipeline.next - rows,
                 RowMatrixStride(to, rows, width, Eigen::OuterStride<>(stride)));
     if (basis.has_axes())
       kernel::matrix_product(to, width, rows, basis.axes.data(), out.cols(), width, out.cols(),
@@ -128,8 +137,8 @@ class Gather {
   /// The same for `count` ids at once, without a start.
   template <class Id>
   void rows(const Id* id, Index count, RowMatrixRef<Scalar> out) {
-    Walk<Id> walk = begin(id, count);
-    rows(walk, nullptr, out);
+    Pipeline<Id> pipeline = begin(id, count);
+    rows(pipeline, nullptr, out);
   }
 
  private:
@@ -154,26 +163,20 @@ class Gather {
   }
 
   template <class Id>
-  void ask_for_index(const Id* id, Index count) const {
+  void prefetch_index(const Id* id, Index count) const {
     for (Index i = 0; i < count; ++i) parts_.lexicon.prefetch(static_cast<Index>(id[i]));
   }
 
-  /// Fills work_.senses[turn] with the senses of `count` words, and asks for their units.
+  /// Fills work_.senses[turn] with the senses of `count` words, and prefetches their units.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
-    switch (order_) {
-      case 2:
-        return find_of_order<2>(id, count, turn);
-      case 3:
-        return find_of_order<3>(id, count, turn);
-      default:
-        return find_of_order<Eigen::Dynamic>(id, count, turn);
-    }
+    return with_known_order(layout_.order,
+                            [&](auto known) { return find_of_order<known>(id, count, turn); });
   }
 
   template <int Known, class Id>
   Ranks find_of_order(const Id* id, Index count, Index turn) {
-    const int order = Known == Eigen::Dynamic ? order_ : Known;
+    const int order = Known == Eigen::Dynamic ? layout_.order : Known;
     const Lexicon& lexicon = parts_.lexicon;
     const Index last_row = lexicon.table().rows() - 1;
     Ranks ranks{};
@@ -234,14 +237,14 @@ class Gather {
       const Scalar* gain = parts_.has_gains() ? gains_.data() + parts_.gain_number(w, 0) : nullptr;
       parts_.lexicon.template for_senses<Known>(
           w, [&, values, length, vectors, slack_end](Index s, const Index* units) {
-            const auto ask = [&](std::size_t j) {
+            const auto point_at = [&](std::size_t j) {
               const Scalar* const unit = values[j] + units[j] * length[j];
               kernel::prefetch(unit, length[j] * Index(sizeof(Scalar)));
               sense->units[j] = unit;
             };
-            ask(0);  // spares a loop, which g++ keeps
-            ask(1);
-            if constexpr (Known == 3) ask(2);
+            point_at(0);  // spares a loop, which g++ keeps
+            point_at(1);
+            if constexpr (Known == 3) point_at(2);
             sense->vectors = vectors;
             sense->slack = units[Known - 1] < slack_end;
             sense->gain = gain ? scale * gain[s] : scale;
@@ -253,16 +256,17 @@ class Gather {
   /// Lets the `rank` senses of a word, from work_.senses[turn][first] on, point at widened copies
   /// of the units of narrow storage.
   void widen(Index rank, Index turn, Index first) {
+    const int order = layout_.order;
     const Index last_row = parts_.lexicon.table().rows() - 1;
-    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order_; };
+    const auto slots_of = [&](Index s) { return slots_.data() + std::min(s, last_row) * order; };
     Index length = kernel::lanes<Scalar>;
     for (Index s = 0; s < rank; ++s)
-      for (int j = 0; j < order_; ++j) length += slots_of(s)[j].length;
+      for (int j = 0; j < order; ++j) length += slots_of(s)[j].length;
     Scalar* to = kernel::detail::at_least(work_.widened, length);
     kernel::Sense<Scalar>* sense = work_.senses[std::size_t(turn)].data() + first;
-    const Index* number = work_.units[std::size_t(turn)].data() + first * order_;
+    const Index* number = work_.units[std::size_t(turn)].data() + first * order;
     for (Index s = 0; s < rank; ++s, ++sense)
-      for (int j = 0; j < order_; ++j, ++number) {
+      for (int j = 0; j < order; ++j, ++number) {
         const Slot& slot = slots_of(s)[j];
         if (slot.values) continue;
         slot.inventory->read(*number, to);
@@ -287,7 +291,6 @@ class Gather {
   const EmbeddingParts<Scalar>& parts_;
   const kernel::Layout& layout_;
   const Array<Scalar>& gains_;
-  int order_;
   bool with_codes_ = false;
   bool narrow_ = false;
   std::vector<Slot>& slots_ = slots_of_thread();

@@ -70,7 +70,7 @@ class SparseRows {
     return place;
   }
 
-  /// Asks for what touch(row) to touch(row + count - 1) read.
+  /// Prefetches what touch(row) to touch(row + count - 1) read.
   void prefetch(Index row, Index count) const noexcept {
     kernel::prefetch(places_.data() + row, count * Index(sizeof(std::int32_t)));
   }

@@ -207,7 +207,7 @@ class Lexicon {
     }
   }
 
-  /// Asks for the part of the index that tells the senses of word `w`.
+  /// Prefetches the part of the index that holds the senses of word `w`.
   void prefetch(Index w) const noexcept {
     if (packed_.empty()) return;
     const Index first = first_sense(w) * sense_bits_ / 8;

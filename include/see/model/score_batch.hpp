@@ -14,17 +14,17 @@
 
 namespace see::detail {
 
-/// A few hidden states made ready to meet any word. A hidden state h is carried back through the
-/// basis once, h~ = A h, and padded with zeros where products are cut; then the tables or partial
-/// products of its plan's ways are made. They are laid out for lanes() states side by side, the
-/// last ones zero where there are fewer.
+/// A batch of hidden states, prepared to be scored against any word. A hidden state h is multiplied
+/// by the axes of the basis once, h~ = A h, and padded with zeros where products are cut; then the
+/// tables or partial products of its plan's ways are computed. They are laid out for lanes() states
+/// side by side, the last ones zero where there are fewer.
 ///
 /// Memory: lanes() times the tables (at most 2^20 numbers in all where lanes() > 4) or partial
 /// products (units * m * q_1 ... q_{o-1} numbers a row of the slot table).
-template <class Scalar, int Order>
+template <class Scalar>
 class ScoreBatch {
  public:
-  using Plan = ScorePlan<Scalar, Order>;
+  using Plan = ScoreWays<Scalar>;
 
   /// States that are best taken together where `left` of them wait.
   static Index best_size(const Plan& plan, Index left) {

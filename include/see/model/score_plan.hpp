@@ -26,25 +26,23 @@ enum class ScoreWay { table, partial };
 /// What scores need of a layer, whatever the hidden states: the way of each row of the slot table,
 /// the factors of the first slots in whole registers, and with LayerNorm two numbers a word.
 ///
-/// Shares the layer's storage as it is when the plan is made; widens narrow inventories.
-template <class Scalar, int Order>
-class ScorePlan {
+/// Shares the storage of the parts, whose inventories are in native storage.
+template <class Scalar>
+class ScoreWays {
  public:
-  using Layer = EntangledEmbedding<Scalar, Order>;
-
   /// O(parameters); with LayerNorm, O(words) memory and a look-up of every row.
-  ScorePlan(const Layer& layer, const Executor& run)
-      : layer_(layer.stored_as(Storage::native)),
-        sums_(without_transforms(layer_.parts())),
-        prefix_(parts().shape.product() / parts().shape.factor_dims().back()) {
-    const Lexicon& lexicon = parts().lexicon;
+  ScoreWays(const EmbeddingParts<Scalar>& parts, const Executor& run)
+      : parts_(parts),
+        sums_(without_transforms(parts)),
+        prefix_(parts.shape.product() / parts.shape.factor_dims().back()) {
+    const Lexicon& lexicon = parts.lexicon;
     const SlotTable& table = lexicon.table();
     Index first_units = 1;
     for (Index row = 0; row < table.rows(); ++row)
       first_units = std::max(first_units, inventory(row, 0).size());
     shift_ = table.order == 1 ? 0 : bits_for(static_cast<std::uint64_t>(first_units));
     for (Index row = 0; row < table.rows(); ++row) ways_.push_back(cheapest(row));
-    if (!parts().has_gains()) {
+    if (!parts.has_gains()) {
       Index most = lexicon.is_uniform() ? lexicon.uniform_rank() : 0;
       for (Index w = 0; !lexicon.is_uniform() && w < lexicon.words(); ++w)
         most = std::max(most, lexicon.rank(w));
@@ -53,15 +51,14 @@ class ScorePlan {
     for (Index row = 0; row < table.rows(); ++row)
       first_factors_.push_back(by_rows(1) || table.order == 1 ? Array<Scalar>()
                                                               : padded(inventory(row, 0), row));
-    if (parts().layer_norm) measure_rows(run);
+    if (parts.layer_norm) measure_rows(run);
   }
 
-  const Layer& layer() const noexcept { return layer_; }
-  const EmbeddingParts<Scalar>& parts() const noexcept { return layer_.parts(); }
+  const EmbeddingParts<Scalar>& parts() const noexcept { return parts_; }
 
   /// The layer of the sums of products alone: cut, without basis and LayerNorm, and without scales
   /// unless there are codes, which are no part of what they scale.
-  const Layer& sums() const noexcept { return sums_; }
+  const EntangledEmbedding<Scalar>& sums() const noexcept { return sums_; }
 
   /// Whether `states` hidden states together are scored cheaper against rows of sums(), expanded a
   /// block at a time, than by the ways. Always with codes.
@@ -72,7 +69,7 @@ class ScorePlan {
         senses() * (2 * vectors(0) * static_cast<double>(parts().shape.product()) + 300);
     const auto width = static_cast<double>(parts().shape.width());
     const auto count = static_cast<double>(states);
-    return expand + count * words * width < count * (cost_ + (states > 8 ? 14 * far_ : 0));
+    return expand + count * words * width < count * (cost_ + (states > 8 ? 14 * uncached_ : 0));
   }
 
   ScoreWay way(Index row) const noexcept { return ways_[static_cast<std::size_t>(row)]; }
@@ -126,8 +123,8 @@ class ScorePlan {
   double vectors(Index row) const { return static_cast<double>(parts().rank_of_row(row)); }
 
   /// The way of the fewer multiply-adds for all words; a look-up counts as eight, and a dot product
-  /// as sixteen more than its length. Adds them to cost_, and to far_ the look-ups in tables that
-  /// leave a cache of 2 MB where they are those of 16 states.
+  /// as sixteen more than its length. Adds them to cost_, and to uncached_ the look-ups in tables
+  /// that leave a cache of 2 MB where they are those of 16 states.
   ScoreWay cheapest(Index row) {
     const int order = parts().shape.order();
     const double here = senses() / static_cast<double>(parts().lexicon.table().rows());
@@ -141,7 +138,7 @@ class ScorePlan {
     const bool fits = order == 1 || (order == 2 && entries <= (1 << 20));
     cost_ += fits ? std::min(table, partial) : partial;
     if (!fits || (order == 2 && table >= partial)) return ScoreWay::partial;
-    if (16 * sizeof(Scalar) * entries > (1 << 21)) far_ += here;
+    if (16 * sizeof(Scalar) * entries > (1 << 21)) uncached_ += here;
     return ScoreWay::table;
   }
 
@@ -160,7 +157,7 @@ class ScorePlan {
     EmbeddingParts<Scalar> plain = parts();
     const LayerNorm<Scalar> norm = *plain.layer_norm;
     plain.layer_norm.reset();
-    const Layer bare(std::move(plain));
+    const EntangledEmbedding<Scalar> bare(std::move(plain));
     const auto words = static_cast<std::size_t>(bare.num_embeddings());
     means_.resize(words);
     inverses_.resize(words);
@@ -176,14 +173,34 @@ class ScorePlan {
     });
   }
 
-  Layer layer_, sums_;
+  EmbeddingParts<Scalar> parts_;
+  EntangledEmbedding<Scalar> sums_;
   Index prefix_;  // q_1 ... q_{o-1}
   int shift_ = 0;
-  double cost_ = 0, far_ = 0;
+  double cost_ = 0, uncached_ = 0;
   std::vector<ScoreWay> ways_;
   std::vector<Scalar> ones_;
   std::vector<Array<Scalar>> first_factors_;
   std::vector<Scalar> means_, inverses_;
+};
+
+/// A layer, its narrow inventories widened, and how it is scored.
+template <class Scalar, int Order>
+class ScorePlan : public ScoreWays<Scalar> {
+ public:
+  using Layer = EntangledEmbedding<Scalar, Order>;
+
+  /// Shares the layer's storage as it is now.
+  ScorePlan(const Layer& layer, const Executor& run)
+      : ScorePlan(run, layer.stored_as(Storage::native)) {}
+
+  const Layer& layer() const noexcept { return layer_; }
+
+ private:
+  ScorePlan(const Executor& run, Layer native)
+      : ScoreWays<Scalar>(native.parts(), run), layer_(std::move(native)) {}
+
+  Layer layer_;
 };
 
 }  // namespace see::detail

@@ -31,7 +31,7 @@ struct Scoring {
 template <std::floating_point Scalar, int Order>
 struct Scoring<EntangledEmbedding<Scalar, Order>> {
   using Plan = ScorePlan<Scalar, Order>;
-  using Batch = ScoreBatch<Scalar, Order>;
+  using Batch = ScoreBatch<Scalar>;
 };
 
 }  // namespace detail

@@ -165,7 +165,7 @@ class Inventory {
     }
   }
 
-  /// Asks for unit `u` to be brought near.
+  /// Prefetches unit `u`.
   void prefetch(Index u) const noexcept {
     const Index length = rank_ * dim_;
     if (storage_ == Storage::native) {

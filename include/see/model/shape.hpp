@@ -90,7 +90,10 @@ class Shape {
   /// "10x10"
   std::string to_string() const {
     std::string text;
-    for (const Index q : factor_dims_) text += (text.empty() ? "" : "x") + std::to_string(q);
+    for (const Index q : factor_dims_) {
+      if (!text.empty()) text += 'x';
+      text += std::to_string(q);
+    }
     return text;
   }
 

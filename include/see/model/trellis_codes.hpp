@@ -12,6 +12,7 @@
 
 #include "see/core/array.hpp"
 #include "see/core/bits.hpp"
+#include "see/core/finite.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/trellis.hpp"
@@ -153,8 +154,8 @@ class TrellisCodes final : public RowCodes {
     check("deviations", p.sigmas.size(), p.classes * p.dim);
     check("means", p.means.size(), p.classes * p.dim);
     check("scales of means", p.mean_scales.size(), p.classes);
-    bool finite = std::isfinite(p.sigma_scale);
-    for (const float scale : p.mean_scales) finite = finite && std::isfinite(scale);
+    bool finite = detail::is_finite(p.sigma_scale);
+    for (const float scale : p.mean_scales) finite = finite && detail::is_finite(scale);
     detail::require(finite, "trellis codes with a scale that is not finite");
   }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "see/core/finite.hpp"
 #include "see/core/random.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -68,7 +69,7 @@ class UnigramSampler {
   explicit UnigramSampler(std::span<const double> counts, double power = 0.75) {
     detail::require(!counts.empty(), "a sampler of 0 words, needed 1 or more");
     for (const double count : counts) {
-      detail::require(count > 0 && std::isfinite(count), "a word with count ", count,
+      detail::require(count > 0 && detail::is_finite(count), "a word with count ", count,
                       ", needed a positive number");
       sums_.push_back((sums_.empty() ? 0 : sums_.back()) + std::pow(count, power));
     }

@@ -14,6 +14,7 @@
 #include "see/core/ids.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
+#include "see/core/register_width.hpp"
 #include "see/core/reset_on_move.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
@@ -37,6 +38,7 @@ class DenseEmbedding {
         num_embeddings_(num_embeddings),
         embedding_dim_(embedding_dim),
         padding_idx_(detail::padding_row(padding_idx, num_embeddings)) {
+    detail::require_one_register_width();
     detail::require(num_embeddings >= 0 && embedding_dim >= 0 &&
                         static_cast<Index>(weight_.size()) == num_embeddings * embedding_dim,
                     "a dense embedding of ", num_embeddings, " x ", embedding_dim,

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "see/core/finite.hpp"
 #include "see/core/random.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -68,7 +69,7 @@ RowMatrix<float> k_means(ConstRowMatrixRef<float> points, Index k, int iteration
   const Index n = points.rows(), dim = points.cols();
   detail::require(n >= 1 && k >= 1 && k <= 65536, k, " centroids of ", n,
                   " points, needed 1 to 65536 of at least one");
-  detail::require(points.allFinite(), "points with a number that is not finite");
+  detail::require(detail::is_all_finite(points), "points with a number that is not finite");
   Random random(seed);
   std::vector<Index> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), Index{0});

@@ -13,6 +13,7 @@
 #include "see/compress/induced/induce_state.hpp"
 #include "see/compress/induced/induce_train.hpp"
 #include "see/compress/row_weights.hpp"
+#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/random.hpp"
@@ -251,7 +252,7 @@ inline void validate_induced_input(ConstRowMatrixRef<float> table, Index dim) {
           table.cols(), ", needed at least one row and column");
   require(table.cols() == dim, "an induced plan for ", dim, " columns and a table of ",
           table.cols());
-  require(table.allFinite(), "inducing from a table with a number that is not finite");
+  require(detail::is_all_finite(table), "inducing from a table with a number that is not finite");
   require(table.cwiseAbs().maxCoeff() <= 1e15F, "inducing from a table with a number of ",
           table.cwiseAbs().maxCoeff(), ", needed at most 1e15 in magnitude");
 }

@@ -19,6 +19,7 @@
 #include "see/compress/plan/budget.hpp"
 #include "see/compress/row_weights.hpp"
 #include "see/compress/trellis/add_codes.hpp"
+#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/row_source.hpp"
@@ -408,7 +409,7 @@ inline KnowledgeModel compress_on(const Table& table, const WordKnowledge& knowl
                                   const KnowledgeModelOptions& options) {
   detail::require(!table.words().empty(),
                   "a model from knowledge of a table without words, needed their names");
-  detail::require(table.rows() > 0 && table.dim() > 0 && table.matrix().allFinite(),
+  detail::require(table.rows() > 0 && table.dim() > 0 && detail::is_all_finite(table.matrix()),
                   "a model from knowledge of a table of ", table.rows(), " x ", table.dim(),
                   ", needed at least one row and column of finite numbers");
   detail::require(!options.plans.empty(), "a model from knowledge without a plan, needed one");

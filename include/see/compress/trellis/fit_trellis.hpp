@@ -18,6 +18,7 @@
 #include "see/compress/trellis/trellis_encode.hpp"
 #include "see/compress/trellis/water_filling.hpp"
 #include "see/core/bits.hpp"
+#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
@@ -194,7 +195,7 @@ inline TrellisFit fit_trellis(const AnyRows& rows, const TrellisRoom& room,
   detail::require(options.weights.empty() || std::cmp_equal(options.weights.size(), n),
                   options.weights.size(), " weights for ", n, " rows");
   for (const float weight : options.weights)
-    detail::require(std::isfinite(weight) && weight > 0, "a row weight of ", weight,
+    detail::require(detail::is_finite(weight) && weight > 0, "a row weight of ", weight,
                     ", needed a finite number above 0");
   detail::require(options.window_bits == 0 || (options.window_bits >= kernel::least_window_bits &&
                                                options.window_bits <= kernel::most_window_bits),

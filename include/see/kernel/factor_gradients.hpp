@@ -77,9 +77,9 @@ EIGEN_ALWAYS_INLINE void vector_product(const Scalar* const* factors, const Inde
 }
 
 template <class P, class Scalar, int... R>
-EIGEN_ALWAYS_INLINE void pull_rows(std::integer_sequence<int, R...>, const Scalar* matrix,
-                                   Index cols, const Scalar* left, const Scalar* right, bool adds,
-                                   Scalar* to_left, Scalar* to_right) {
+EIGEN_ALWAYS_INLINE void pair_gradients_tile(std::integer_sequence<int, R...>, const Scalar* matrix,
+                                             Index cols, const Scalar* left, const Scalar* right,
+                                             bool adds, Scalar* to_left, Scalar* to_right) {
   P dot[] = {(static_cast<void>(R), broadcast_as<P>(Scalar(0)))...};
   for (Index k = 0; k < cols; k += width<P>) {
     const P factor = load_as<P>(right + k);
@@ -95,40 +95,40 @@ EIGEN_ALWAYS_INLINE void pull_rows(std::integer_sequence<int, R...>, const Scala
 /// to_left[0 .. rows) = matrix right, and to_right = matrix^T left or, where `adds`, more by that,
 /// for rows of `cols` numbers, in tiles of Rows rows, then of half as many, and so on.
 template <int Rows, class P, class Scalar>
-EIGEN_ALWAYS_INLINE void pull_all_rows(const Scalar* matrix, Index rows, Index cols,
-                                       const Scalar* left, const Scalar* right, bool adds,
-                                       Scalar* to_left, Scalar* to_right) {
+EIGEN_ALWAYS_INLINE void pair_gradients_by_rows(const Scalar* matrix, Index rows, Index cols,
+                                                const Scalar* left, const Scalar* right, bool adds,
+                                                Scalar* to_left, Scalar* to_right) {
   for (; rows >= Rows; rows -= Rows, matrix += Rows * cols, left += Rows, to_left += Rows) {
-    pull_rows<P>(Numbers<Rows>(), matrix, cols, left, right, adds, to_left, to_right);
+    pair_gradients_tile<P>(Numbers<Rows>(), matrix, cols, left, right, adds, to_left, to_right);
     adds = true;
   }
   if constexpr (Rows > 1)
     if (rows > 0)
-      pull_all_rows<Rows / 2, P>(matrix, rows, cols, left, right, adds, to_left, to_right);
+      pair_gradients_by_rows<Rows / 2, P>(matrix, rows, cols, left, right, adds, to_left, to_right);
 }
 
 /// to_left = matrix right and to_right = matrix^T left, with registers of type P. Up to width<P> -
 /// 1 numbers behind `matrix` are read and must be finite; as many are written behind the results.
 /// `padded` has room for cols + width<P>.
 template <class P, class Scalar>
-EIGEN_ALWAYS_INLINE void pull_pair(const Scalar* matrix, Index rows, Index cols, const Scalar* left,
-                                   const Scalar* right, Scalar* to_left, Scalar* to_right,
-                                   Scalar* padded) {
+EIGEN_ALWAYS_INLINE void pair_gradients(const Scalar* matrix, Index rows, Index cols,
+                                        const Scalar* left, const Scalar* right, Scalar* to_left,
+                                        Scalar* to_right, Scalar* padded) {
   if (cols % width<P> != 0) {
     std::copy_n(right, cols, padded);
     store_as(padded + cols, broadcast_as<P>(Scalar(0)));
     right = padded;
   }
-  pull_all_rows<std::min(8, width<P>), P>(matrix, rows, cols, left, right, false, to_left,
-                                          to_right);
+  pair_gradients_by_rows<std::min(8, width<P>), P>(matrix, rows, cols, left, right, false, to_left,
+                                                   to_right);
 }
 
 /// Adds the gradients of gain * <matrix, f_1 (x) ... (x) f_count>, with vector i of each factor's
 /// unit, to vector i at to[j]. Up to lanes - 1 numbers behind `matrix` are read and must be finite.
 /// `scratch` has room for 8 * (length of matrix + 4 * lanes).
 template <class Scalar>
-void pull_factors(const Scalar* const* factors, Scalar* const* to, const Index* dims, int count,
-                  Index i, const Scalar* matrix, Scalar gain, Scalar* scratch) {
+void add_factor_gradients(const Scalar* const* factors, Scalar* const* to, const Index* dims,
+                          int count, Index i, const Scalar* matrix, Scalar gain, Scalar* scratch) {
   if (count == 1) {
     if (to[0]) add_scaled(to[0] + i * dims[0], gain, matrix, dims[0]);
     return;
@@ -156,12 +156,13 @@ void pull_factors(const Scalar* const* factors, Scalar* const* to, const Index* 
   }
   with_register(cols, Packet<Scalar>(), [&](auto type) {
     using P = decltype(type);
-    pull_pair<P>(matrix, rows, cols, left, right, to_left, to_right, next);
+    pair_gradients<P>(matrix, rows, cols, left, right, to_left, to_right, next);
   });
   store(to_left + rows, broadcast(Scalar(0)));
   store(to_right + cols, broadcast(Scalar(0)));
-  pull_factors(factors, to, dims, split, i, to_left, gain, next);
-  pull_factors(factors + split, to + split, dims + split, count - split, i, to_right, gain, next);
+  add_factor_gradients(factors, to, dims, split, i, to_left, gain, next);
+  add_factor_gradients(factors + split, to + split, dims + split, count - split, i, to_right, gain,
+                       next);
 }
 
 /// The narrowest register that holds Length numbers, or the widest one: its type, as a value.
@@ -198,18 +199,19 @@ EIGEN_ALWAYS_INLINE Scalar dot(const Scalar* a, const Scalar* b, Index n) {
   return sum;
 }
 
-/// pull_factors for every vector of every sense, the first of which reads `matrix` and each later
-/// one `stride` numbers on. The factors are those from slot `first` on. `Known` is their dimension
-/// where it is known when compiling.
+/// add_factor_gradients for every vector of every sense, the first of which reads `matrix` and each
+/// later one `stride` numbers on. The factors are those from slot `first` on. `Known` is their
+/// dimension where it is known when compiling.
 template <int Known, class Scalar>
-inline void pull_senses(std::span<const SenseGradient<Scalar>> senses, const Index* dims, int first,
-                        int count, const Scalar* matrix, Index stride, Scalar* scratch) {
+inline void add_sense_gradients(std::span<const SenseGradient<Scalar>> senses, const Index* dims,
+                                int first, int count, const Scalar* matrix, Index stride,
+                                Scalar* scratch) {
   dims += first;
   if (count > 2) {
     for (const SenseGradient<Scalar>& sense : senses)
       for (Index i = 0; i < sense.vectors; ++i, matrix += stride)
-        pull_factors(sense.factors.data() + first, sense.to.data() + first, dims, count, i, matrix,
-                     sense.gain, scratch);
+        add_factor_gradients(sense.factors.data() + first, sense.to.data() + first, dims, count, i,
+                             matrix, sense.gain, scratch);
     return;
   }
   const Index rows = Known > 0 ? Known : dims[0], cols = Known > 0 ? Known : dims[count - 1];
@@ -225,8 +227,8 @@ inline void pull_senses(std::span<const SenseGradient<Scalar>> senses, const Ind
           if (to[0]) add_scaled_as<P>(to[0] + i * cols, sense.gain, matrix, cols);
           continue;
         }
-        pull_pair<P>(matrix, rows, cols, factors[0] + i * rows, factors[1] + i * cols, to_left,
-                     to_right, scratch);
+        pair_gradients<P>(matrix, rows, cols, factors[0] + i * rows, factors[1] + i * cols, to_left,
+                          to_right, scratch);
         if (to[0]) add_scaled_as<P>(to[0] + i * rows, sense.gain, to_left, rows);
         if (to[1]) add_scaled_as<P>(to[1] + i * cols, sense.gain, to_right, cols);
       }
