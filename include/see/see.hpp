@@ -9,6 +9,7 @@
 #include "see/core/array.hpp"
 #include "see/core/bits.hpp"
 #include "see/core/ids.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/openmp.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
