@@ -10,6 +10,7 @@
 #include "see/core/bits.hpp"
 #include "see/core/finite.hpp"
 #include "see/core/ids.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/metadata.hpp"
 #include "see/core/openmp.hpp"
 #include "see/core/parallel.hpp"

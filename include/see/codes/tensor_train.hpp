@@ -10,6 +10,7 @@
 
 #include "see/codes/codes_file.hpp"
 #include "see/codes/half_array.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/error.hpp"
 #include "see/model/row_codes.hpp"
 #include "see/model/shape.hpp"
@@ -93,16 +94,16 @@ class TensorTrain final : public RowCodes {
     const auto [d1, d2, d3] = shape_.cols;
     const auto [r1, r2] = shape_.ranks;
     const ConstRowMatrixMap<float> last(cores_[2].data(), r2, n3 * d3);
-    RowMatrix<float> middle(d1, r2), product(d1, d2 * d3);
+    RowMatrix<float> middle, row(d1, d2 * d3);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const Index w = ids[i], w1 = w / (n2 * n3), w2 = w / n3 % n2, w3 = w % n3;
       const ConstRowMatrixMap<float> first(cores_[0].data() + w1 * d1 * r1, d1, r1);
       for (Index j2 = 0; j2 < d2; ++j2) {
         const ConstRowMatrixMap<float> second(cores_[1].data() + (w2 * d2 + j2) * r1 * r2, r1, r2);
-        middle.noalias() = first * second;
-        product.middleCols(j2 * d3, d3).noalias() = middle * last.middleCols(w3 * d3, d3);
+        middle = detail::product(first, second);
+        row.middleCols(j2 * d3, d3) = detail::product(middle, last.middleCols(w3 * d3, d3));
       }
-      std::copy_n(product.data(), embedding_dim(),
+      std::copy_n(row.data(), embedding_dim(),
                   out.data() + static_cast<Index>(i) * out.outerStride());
     }
   }

@@ -1,13 +1,14 @@
 #pragma once
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <span>
 #include <vector>
 
 #include "see/compress/row_weights.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/second_moments.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/int8_axes.hpp"
@@ -77,7 +78,7 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
       const auto counts = detail::weights_of_rows(weights, at, rows.rows());
       RowMatrix<double> values = rows.cast<double>();
       energy += detail::weighted_energy(values, counts);
-      detail::weigh_rows(values, counts, 1.0);
+      detail::weigh_rows<double>(values, counts, 1.0);
       sum += values.colwise().sum().transpose();
     }
     sums[first / grain] = std::move(sum);
@@ -91,22 +92,13 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
   result.energy /= total;
   if (!covariance) return result;
 
-  std::vector<RowMatrix<double>> squares(ranges);
   const Vector<float> mean = result.mean.cast<float>();
-  for_ranges(run, static_cast<std::size_t>(n), grain, [&](std::size_t first, std::size_t last) {
-    RowMatrix<double> sum = RowMatrix<double>::Zero(d, d);
-    RowMatrix<float> centred, product(d, d);
-    for (Index at = static_cast<Index>(first); at < static_cast<Index>(last); at += block) {
-      centred = table.middleRows(at, std::min(block, static_cast<Index>(last) - at));
-      centred.rowwise() -= mean.transpose();
-      detail::weigh_rows(centred, detail::weights_of_rows(weights, at, centred.rows()), 0.5);
-      product.noalias() = centred.transpose() * centred;
-      sum += product.cast<double>();
-    }
-    squares[first / grain] = std::move(sum);
-  });
-  result.covariance.setZero(d, d);
-  for (const auto& square : squares) result.covariance += square;
+  result.covariance =
+      detail::sum_of_squares<float>(n, d, run, [&](Index first, RowMatrixRef<float> centred) {
+        centred = table.middleRows(first, centred.rows()).rowwise() - mean.transpose();
+        detail::weigh_rows<float>(centred, detail::weights_of_rows(weights, first, centred.rows()),
+                                  0.5);
+      });
   result.covariance /= total;
   return result;
 }
@@ -130,9 +122,8 @@ inline PrincipalBasis fit_basis(const Moments& moments, bool with_mean, bool wit
   }
   if (!with_axes) return basis;
   detail::require(moments.covariance.rows() == d, "axes need moments with covariance");
-  const Eigen::MatrixXd symmetric = moments.covariance;
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric);
-  basis.axes = solver.eigenvectors().rowwise().reverse().leftCols(width).transpose().cast<float>();
+  const auto eigen = detail::symmetric_eigen(moments.covariance);
+  basis.axes = eigen.vectors.bottomRows(width).colwise().reverse().cast<float>();
   for (Index i = 0; i < width; ++i) {  // the solver leaves signs open
     Index largest = 0;
     basis.axes.row(i).cwiseAbs().maxCoeff(&largest);
@@ -147,14 +138,14 @@ inline RowMatrix<float> to_basis(const PrincipalBasis& basis, ConstRowMatrixRef<
   RowMatrix<float> centred = rows;
   if (basis.mean.size() > 0) centred.rowwise() -= basis.mean.transpose();
   if (basis.axes.size() == 0) return centred;
-  return centred * basis.axes.transpose();
+  return detail::product(centred, basis.axes.transpose());
 }
 
 /// rows (m x d) = mean + coefficients axes for coefficients (m x p). Cost as to_basis.
 inline RowMatrix<float> from_basis(const PrincipalBasis& basis,
                                    ConstRowMatrixRef<float> coefficients) {
-  RowMatrix<float> rows =
-      basis.axes.size() == 0 ? RowMatrix<float>(coefficients) : coefficients * basis.axes;
+  RowMatrix<float> rows = basis.axes.size() == 0 ? RowMatrix<float>(coefficients)
+                                                 : detail::product(coefficients, basis.axes);
   if (basis.mean.size() > 0) rows.rowwise() += basis.mean.transpose();
   return rows;
 }

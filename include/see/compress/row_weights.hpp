@@ -42,7 +42,7 @@ inline std::span<const float> weights_of_rows(std::span<const float> weights, In
 
 /// Multiplies row w by weight_w^power.
 template <class Scalar>
-void weigh_rows(RowMatrix<Scalar>& rows, std::span<const float> weights, double power) {
+void weigh_rows(RowMatrixRef<Scalar> rows, std::span<const float> weights, double power) {
   if (weights.empty()) return;
   for (Index w = 0; w < rows.rows(); ++w)
     rows.row(w) *=

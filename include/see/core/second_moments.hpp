@@ -1,37 +1,56 @@
 #pragma once
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cstddef>
 #include <vector>
 
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
 namespace see {
 
-/// X^T X of the rows of a table, in double, d x d; where `mean` is given, of the rows less the
-/// mean. n d^2 operations over tiles of columns, 8 d^2 bytes and a block of 2,048 rows; equal for
-/// any number of threads.
-inline Eigen::MatrixXd second_moments(ConstRowMatrixRef<float> table, const Executor& run,
-                                      const Vector<double>* mean = nullptr) {
-  constexpr Index block = 2048;
-  constexpr std::size_t tile = 32;
-  const Index dim = table.cols();
-  Eigen::MatrixXd sums = Eigen::MatrixXd::Zero(dim, dim);
-  for (Index first = 0; first < table.rows(); first += block) {
-    RowMatrix<double> rows =
-        table.middleRows(first, std::min(block, table.rows() - first)).cast<double>();
-    if (mean) rows.rowwise() -= mean->transpose();
+namespace detail {
+
+/// X^T X of `rows` rows that fill(first, block) writes into a block of Scalar: products of at most
+/// 256 rows are summed as Scalar, the rest in double. n d^2 operations over tiles of columns, 8 d^2
+/// bytes and a block of 2,048 rows; equal for any number of threads.
+template <class Scalar, class Fill>
+RowMatrix<double> sum_of_squares(Index rows, Index dim, const Executor& run, const Fill& fill) {
+  constexpr Index most = 2048;
+  constexpr std::size_t panel = 256, tile = 32;
+  RowMatrix<double> sums = RowMatrix<double>::Zero(dim, dim);
+  RowMatrix<Scalar> block(std::min(most, rows), dim);
+  for (Index first = 0; first < rows; first += most) {
+    const Index size = std::min(most, rows - first);
+    for_ranges(run, static_cast<std::size_t>(size), panel, [&](std::size_t begin, std::size_t end) {
+      const auto at = static_cast<Index>(begin);
+      fill(first + at, block.middleRows(at, static_cast<Index>(end - begin)));
+    });
+    const auto filled = block.topRows(size);
     for_ranges(run, static_cast<std::size_t>(dim), tile, [&](std::size_t begin, std::size_t end) {
       const auto at = static_cast<Index>(begin), width = static_cast<Index>(end - begin);
-      sums.block(at, at, dim - at, width).noalias() +=
-          rows.rightCols(dim - at).transpose() * rows.middleCols(at, width);
+      add_product(view(filled.middleCols(at, width).transpose()), view(filled.rightCols(dim - at)),
+                  sums.data() + at * (dim + 1), dim);
     });
   }
-  sums.triangularView<Eigen::StrictlyUpper>() = sums.transpose();
+  for (Index i = 0; i < dim; ++i)
+    for (Index j = 0; j < i; ++j) sums(i, j) = sums(j, i);
   return sums;
+}
+
+}  // namespace detail
+
+/// X^T X of the rows of a table, in double, d x d; where `mean` is given, of the rows less the
+/// mean. Cost and memory as detail::sum_of_squares.
+inline Eigen::MatrixXd second_moments(ConstRowMatrixRef<float> table, const Executor& run,
+                                      const Vector<double>* mean = nullptr) {
+  return detail::sum_of_squares<double>(
+      table.rows(), table.cols(), run, [&](Index first, RowMatrixRef<double> rows) {
+        rows = table.middleRows(first, rows.rows()).cast<double>();
+        if (mean) rows.rowwise() -= mean->transpose();
+      });
 }
 
 /// Eigenvectors (columns) of a symmetric matrix in the order of falling eigenvalues, which are not
@@ -42,11 +61,9 @@ struct PrincipalDirections {
 
   /// O(d^3). Throws where the eigenvalues do not converge.
   explicit PrincipalDirections(const Eigen::MatrixXd& symmetric) {
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric);
-    detail::require(solver.info() == Eigen::Success, "the eigenvalues of a matrix of ",
-                    symmetric.rows(), " columns did not converge");
-    values = solver.eigenvalues().reverse().cwiseMax(0.0);
-    vectors = solver.eigenvectors().rowwise().reverse();
+    const auto eigen = detail::symmetric_eigen(symmetric);
+    values = eigen.values.reverse().cwiseMax(0.0);
+    vectors = eigen.vectors.colwise().reverse().transpose();
     for (Index i = 0; i < vectors.cols(); ++i) {
       Index largest = 0;
       vectors.col(i).cwiseAbs().maxCoeff(&largest);

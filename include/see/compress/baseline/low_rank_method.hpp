@@ -9,6 +9,7 @@
 #include "see/codes/low_rank.hpp"
 #include "see/compress/baseline/codes_method.hpp"
 #include "see/compress/plan/method.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/second_moments.hpp"
 #include "see/core/table.hpp"
@@ -30,8 +31,8 @@ inline std::shared_ptr<const LowRank> fit_low_rank(const Table& table, Index ran
   std::vector<float> left(static_cast<std::size_t>(rows * rank));
   for_ranges(run, static_cast<std::size_t>(rows), 2048, [&](std::size_t begin, std::size_t end) {
     const auto first = static_cast<Index>(begin), count = static_cast<Index>(end - begin);
-    RowMatrixMap<float>(left.data() + first * rank, count, rank).noalias() =
-        table.matrix().middleRows(first, count) * axes.transpose();
+    RowMatrixMap<float>(left.data() + first * rank, count, rank) =
+        product(table.matrix().middleRows(first, count), axes.transpose());
   });
   return std::make_shared<const LowRank>(rows, dim, rank, HalfArray(std::move(left)),
                                          std::move(right));

@@ -16,6 +16,7 @@
 #include "see/compress/baseline/codes_method.hpp"
 #include "see/compress/plan/method.hpp"
 #include "see/core/bits.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/second_moments.hpp"
 #include "see/core/table.hpp"
@@ -123,7 +124,7 @@ class PrincipalFit {
             const auto at = static_cast<Index>(begin), size = static_cast<Index>(end - begin);
             RowMatrix<float> centred = table_.matrix().middleRows(first + at, size);
             centred.rowwise() -= centre.row(0);
-            const RowMatrix<float> coordinates = centred * frame.transpose();
+            const RowMatrix<float> coordinates = product(centred, frame.transpose());
             for (Index i = 0; i < axes; ++i) {
               const auto number = static_cast<std::size_t>(i);
               const LloydMax& quantizer = LloydMax::of(plan.rates[number]);

@@ -9,6 +9,7 @@
 #include "see/codes/tensor_train.hpp"
 #include "see/compress/baseline/codes_method.hpp"
 #include "see/compress/plan/method.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/second_moments.hpp"
 #include "see/core/table.hpp"
@@ -75,13 +76,12 @@ class TensorTrainFit {
     RowMatrix<float> rest(slabs * r1, last);
     for_ranges(run_, static_cast<std::size_t>(slabs), 1, [&](std::size_t begin, std::size_t end) {
       for (auto s = static_cast<Index>(begin); s < static_cast<Index>(end); ++s)
-        rest.middleRows(s * r1, r1).noalias() =
-            first.transpose() * tensor_.middleRows(s * last, last).transpose();
+        rest.middleRows(s * r1, r1) =
+            product(first.transpose(), tensor_.middleRows(s * last, last).transpose());
     });
     const PrincipalDirections directions(second_moments(rest, run_));
     const RowMatrix<float> axes = directions.vectors.leftCols(r2).cast<float>();
-    RowMatrix<float> middle(slabs * r1, r2);
-    middle.noalias() = rest * axes;
+    const RowMatrix<float> middle = product(rest, axes);
     const RowMatrix<float> turned = axes.transpose();
     const auto halves = [](const RowMatrix<float>& values) {
       return HalfArray(std::vector<float>(values.data(), values.data() + values.size()));
@@ -111,12 +111,13 @@ class TensorTrainFit {
   /// X^T X of the unfolding whose columns are (w3, j3).
   Eigen::MatrixXd last_moments() const {
     const Index last = shape_.product(2);
-    Eigen::MatrixXd sums = Eigen::MatrixXd::Zero(last, last);
+    RowMatrix<double> sums = RowMatrix<double>::Zero(last, last);
     for (Index s = 0; s < shape_.product(1); ++s) {
       const RowMatrix<double> slab = tensor_.middleRows(s * last, last).cast<double>();
       for_ranges(run_, static_cast<std::size_t>(last), 64, [&](std::size_t begin, std::size_t end) {
         const auto at = static_cast<Index>(begin), width = static_cast<Index>(end - begin);
-        sums.middleCols(at, width).noalias() += slab * slab.middleRows(at, width).transpose();
+        add_product(view(slab), view(slab.middleRows(at, width).transpose()), sums.data() + at,
+                    last);
       });
     }
     return sums;

@@ -1,15 +1,15 @@
 #pragma once
 
-#include <Eigen/Eigenvalues>
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/random.hpp"
+#include "see/core/second_moments.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
 #include "see/model/builders.hpp"
@@ -40,17 +40,12 @@ EntangledEmbedding<float> fit_word2ketxs(const Table& table, Index rank, std::ui
       matrix(w / base * q1 + j / q2, w % base * q2 + j % q2) = table.matrix()(w, j);
 
   const Index width = std::min({rank + 16, matrix.rows(), matrix.cols()});
-  const auto orthonormal = [](const RowMatrix<float>& values) {
-    const Eigen::HouseholderQR<Eigen::MatrixXf> qr(values);
-    return RowMatrix<float>(qr.householderQ() *
-                            Eigen::MatrixXf::Identity(values.rows(), values.cols()));
-  };
   const auto product = [&](const auto& left, const RowMatrix<float>& right) {
     RowMatrix<float> result(left.rows(), right.cols());
     for_ranges(run, static_cast<std::size_t>(left.rows()), 256,
                [&](std::size_t begin, std::size_t end) {
                  const auto at = static_cast<Index>(begin), size = static_cast<Index>(end - begin);
-                 result.middleRows(at, size).noalias() = left.middleRows(at, size) * right;
+                 result.middleRows(at, size) = detail::product(left.middleRows(at, size), right);
                });
     return result;
   };
@@ -60,17 +55,15 @@ EntangledEmbedding<float> fit_word2ketxs(const Table& table, Index rank, std::ui
   RowMatrix<float> left;
   for (int pass = 0; pass < passes; ++pass) {
     proceed(static_cast<double>(pass) / passes);
-    left = orthonormal(product(matrix, right));
+    left = detail::orthonormal_columns(product(matrix, right));
     right = product(matrix.transpose(), left);
-    if (pass + 1 < passes) right = orthonormal(right);
+    if (pass + 1 < passes) right = detail::orthonormal_columns(right);
   }
   // matrix = left right^T nearly; the singular vectors of that are those of a small matrix.
-  const Eigen::MatrixXd small = (right.cast<double>().transpose() * right.cast<double>()).eval();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(small);
-  const RowMatrix<float> turn =
-      solver.eigenvectors().rowwise().reverse().leftCols(std::min(rank, width)).cast<float>();
-  left = left * turn;
-  right = right * turn;
+  const PrincipalDirections directions(second_moments(right, run));
+  const RowMatrix<float> turn = directions.vectors.leftCols(std::min(rank, width)).cast<float>();
+  left = detail::product(left, turn);
+  right = detail::product(right, turn);
   for (Index k = 0; k < rank; ++k) {
     std::vector<float> a(static_cast<std::size_t>(base * q1), 0.0F),
         b(static_cast<std::size_t>(base * q2), 0.0F);

@@ -99,9 +99,8 @@ class PlanSearch {
   /// Principal axes above the water level of the Gaussian reference at the rate that is left beside
   /// them: only they would get bits (Cover and Thomas, Elements of Information Theory, 10.3.3).
   Index useful_width(const Moments& moments) const {
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance,
-                                                                Eigen::EigenvaluesOnly);
-    const Eigen::VectorXd variances = solver.eigenvalues().reverse().cwiseMax(0.0);
+    const auto eigen = symmetric_eigen(moments.covariance, false);
+    const Eigen::VectorXd variances = eigen.values.reverse().cwiseMax(0.0);
     double logarithms = 0;
     for (Index width = 1; width < dim_; ++width) {
       if (!(variances(width) > 0)) return width;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
@@ -10,6 +9,7 @@
 #include "see/compress/basis.hpp"
 #include "see/compress/row_weights.hpp"
 #include "see/core/finite.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 
@@ -105,15 +105,12 @@ inline double squared_error(const TermGrid& grid, const TermModel& model, const 
 /// Solves (N + r I) X = B + r X_now for symmetric positive semidefinite N, r a millionth of N's
 /// mean diagonal: the least-squares solution for what the data decide, X_now for what they leave
 /// open.
-inline void solve_near(Eigen::MatrixXd& normal, Eigen::MatrixXd& right, RowMatrix<float>& now) {
+inline void solve_near(RowMatrix<double>& normal, RowMatrix<double>& right, RowMatrix<float>& now) {
   const double ridge = 1e-6 * normal.trace() / static_cast<double>(normal.rows());
   if (!(ridge > 0)) return;
   normal.diagonal().array() += ridge;
   right += ridge * now.cast<double>();
-  const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> factors(normal);
-  if (factors.info() != Eigen::Success) return;
-  factors.solveInPlace(right);
-  if (detail::is_all_finite(right)) now = right.cast<float>();
+  if (solve_positive(normal, right) && is_all_finite(right)) now = right.cast<float>();
 }
 
 enum class Slot { first, second };
@@ -131,13 +128,13 @@ inline void refit_units(const TermGrid& grid, const TermCodes& codes, Slot slot,
   const RowMatrix<float>& others = slot == Slot::first ? model.v : model.u;
   const Index q1 = model.u.cols(), q2 = model.v.cols(), size = units.rows(), q = units.cols();
   const std::size_t mine = slot == Slot::first ? 0 : 1;
-  const RowMatrix<float> gram = others * others.transpose();
+  const RowMatrix<float> gram = product(others, others.transpose());
 
-  const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(size, size + q);
-  Eigen::MatrixXd system = reduce_ranges(
+  const RowMatrix<double> zero = RowMatrix<double>::Zero(size, size + q);
+  RowMatrix<double> system = reduce_ranges(
       run, codes.scale.size(), zero,
-      [&](Eigen::MatrixXd& sum, std::size_t first, std::size_t last) {
-        Eigen::VectorXf product(q);
+      [&](RowMatrix<double>& sum, std::size_t first, std::size_t last) {
+        Eigen::VectorXf answer(q);
         for (std::size_t w = first; w < last; ++w) {
           const auto row = codes.row(w);
           const ConstRowMatrixMap<float> x(grid.rows.row(static_cast<Index>(w)).data(), q1, q2);
@@ -147,10 +144,10 @@ inline void refit_units(const TermGrid& grid, const TermCodes& codes, Slot slot,
             const Index unit = row[at + mine], other = row[at + 1 - mine];
             const float factor = grid.weight(w) * scale * model.gains(k);
             if (slot == Slot::first)
-              product.noalias() = x * others.row(other).transpose();
+              answer.noalias() = x * others.row(other).transpose();
             else
-              product.noalias() = x.transpose() * others.row(other).transpose();
-            sum.row(unit).tail(q) += (factor * product).transpose().cast<double>();
+              answer.noalias() = x.transpose() * others.row(other).transpose();
+            sum.row(unit).tail(q) += (factor * answer).transpose().cast<double>();
             for (Index l = 0; l <= k; ++l) {
               const auto before = static_cast<std::size_t>(2 * l);
               const Index unit_l = row[before + mine];
@@ -162,7 +159,7 @@ inline void refit_units(const TermGrid& grid, const TermCodes& codes, Slot slot,
           }
         }
       });
-  Eigen::MatrixXd normal = system.leftCols(size), right = system.rightCols(q);
+  RowMatrix<double> normal = system.leftCols(size), right = system.rightCols(q);
   solve_near(normal, right, units);
 }
 
@@ -170,12 +167,12 @@ inline void refit_units(const TermGrid& grid, const TermCodes& codes, Slot slot,
 inline void refit_gains(const TermGrid& grid, const TermCodes& codes, TermModel& model,
                         const Executor& run) {
   const Index q1 = model.u.cols(), q2 = model.v.cols(), terms = model.gains.size();
-  const RowMatrix<float> gram_u = model.u * model.u.transpose();
-  const RowMatrix<float> gram_v = model.v * model.v.transpose();
-  const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(terms, terms + 1);
-  Eigen::MatrixXd system = reduce_ranges(
+  const RowMatrix<float> gram_u = product(model.u, model.u.transpose());
+  const RowMatrix<float> gram_v = product(model.v, model.v.transpose());
+  const RowMatrix<double> zero = RowMatrix<double>::Zero(terms, terms + 1);
+  RowMatrix<double> system = reduce_ranges(
       run, codes.scale.size(), zero,
-      [&](Eigen::MatrixXd& sum, std::size_t first, std::size_t last) {
+      [&](RowMatrix<double>& sum, std::size_t first, std::size_t last) {
         for (std::size_t w = first; w < last; ++w) {
           const auto row = codes.row(w);
           const ConstRowMatrixMap<float> x(grid.rows.row(static_cast<Index>(w)).data(), q1, q2);
@@ -193,7 +190,7 @@ inline void refit_gains(const TermGrid& grid, const TermCodes& codes, TermModel&
           }
         }
       });
-  Eigen::MatrixXd normal = system.leftCols(terms), right = system.rightCols(1);
+  RowMatrix<double> normal = system.leftCols(terms), right = system.rightCols(1);
   RowMatrix<float> gains = model.gains;
   solve_near(normal, right, gains);
   model.gains = gains;
@@ -205,10 +202,10 @@ inline void refit_scales(const TermGrid& grid, const TermCodes& codes, TermModel
                          const Executor& run) {
   if (model.scales.size() < 2) return;
   const auto count = static_cast<Index>(model.scales.size());
-  const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(2, count);
-  const Eigen::MatrixXd sums =
+  const RowMatrix<double> zero = RowMatrix<double>::Zero(2, count);
+  const RowMatrix<double> sums =
       reduce_ranges(run, codes.scale.size(), zero,
-                    [&](Eigen::MatrixXd& sum, std::size_t first, std::size_t last) {
+                    [&](RowMatrix<double>& sum, std::size_t first, std::size_t last) {
                       RowMatrix<float> code;
                       for (std::size_t w = first; w < last; ++w) {
                         sum_terms(model, codes.row(w), code);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "see/core/linear_algebra.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
@@ -42,7 +43,7 @@ struct PairTables {
     v_extended << v, v.colwise().squaredNorm();
     norms = u.colwise().squaredNorm().transpose();
     inverse_norms = norms.unaryExpr([](float norm) { return norm > 0 ? 1 / norm : 0.0F; });
-    gram.noalias() = u.transpose() * u;
+    gram = product(u.transpose(), u);
   }
 
   Index size1, size2, q1, q2;   ///< K1, K2, and entries of the units

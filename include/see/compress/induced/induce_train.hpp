@@ -1,6 +1,5 @@
 #pragma once
 
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -112,6 +111,23 @@ inline std::vector<float> first_scales(const RowMatrix<float>& rows, int bits) {
   return scales;
 }
 
+/// A pair of singular vectors (u, v) of `grid` = sum s u v', both times the root of s; number 0 has
+/// the largest s. O(n^2 m) for a side of n <= m numbers.
+inline std::pair<Eigen::VectorXf, Eigen::VectorXf> singular_pair(const RowMatrix<float>& grid,
+                                                                 Index number) {
+  if (grid.rows() > grid.cols()) {
+    auto [v, u] = singular_pair(grid.transpose(), number);
+    return {u, v};
+  }
+  const RowMatrix<double> wide = grid.cast<double>();
+  const auto eigen = symmetric_eigen(product(wide, wide.transpose()));
+  const Index at = grid.rows() - 1 - number;
+  const Vector<double> u = eigen.vectors.row(at);
+  const double root = std::sqrt(std::sqrt(std::max(eigen.values(at), 0.0)));
+  const Vector<double> v = product(u.transpose(), wide).transpose();
+  return {(root * u).cast<float>(), (v / std::max(root, 1e-30)).cast<float>()};
+}
+
 /// A model to start from: unit k of both slots from a singular pair of a random row divided by its
 /// scale, the pairs in turn, each side with the root of the singular value. O(K q1 q2 min(q1, q2)).
 inline TermModel first_model(const RowMatrix<float>& rows, const InducedPlan& plan,
@@ -125,14 +141,12 @@ inline TermModel first_model(const RowMatrix<float>& rows, const InducedPlan& pl
   for (Index k = 0; k < std::max(plan.units1, plan.units2); ++k) {
     const auto row = static_cast<Index>(random.below(static_cast<std::size_t>(rows.rows())));
     const float scale = model.scales[nearest_scale(model.scales, rows.row(row).norm())];
-    const Eigen::MatrixXf grid =
+    const RowMatrix<float> grid =
         ConstRowMatrixMap<float>(rows.row(row).data(), plan.q1, plan.q2) / scale;
-    const Eigen::JacobiSVD<Eigen::MatrixXf> svd(grid, Eigen::ComputeThinU | Eigen::ComputeThinV);
-    const Index pair = k % depth;
-    const float root = std::sqrt(svd.singularValues()(pair));
+    const auto [u, v] = singular_pair(grid, k % depth);
     const float sign = random.below(2) == 0 ? -1.0F : 1.0F;
-    if (k < plan.units1) model.u.row(k) = sign * root * svd.matrixU().col(pair).transpose();
-    if (k < plan.units2) model.v.row(k) = root * svd.matrixV().col(pair).transpose();
+    if (k < plan.units1) model.u.row(k) = sign * u.transpose();
+    if (k < plan.units2) model.v.row(k) = v.transpose();
   }
   return model;
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
@@ -9,6 +8,8 @@
 #include <vector>
 
 #include "see/compress/fit.hpp"
+#include "see/core/linear_algebra.hpp"
+#include "see/core/second_moments.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/knowledge/lexicon_builder.hpp"
@@ -60,13 +61,11 @@ inline EntangledEmbedding<float> fit_knowledge(const KnowledgeLexicon& knowledge
   std::vector<Index> ids(static_cast<std::size_t>(words));
   std::iota(ids.begin(), ids.end(), Index{0});
   fitted.forward(ids, rows);
-  const Eigen::MatrixXd squares = (rows.transpose() * rows).cast<double>();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(squares);
-  const RowMatrix<float> axes =
-      solver.eigenvectors().rightCols(width).rowwise().reverse().transpose().cast<float>();
+  const auto eigen = detail::symmetric_eigen(second_moments(rows, options.fit.run));
+  const RowMatrix<float> axes = eigen.vectors.bottomRows(width).colwise().reverse().cast<float>();
   const auto& units = result.inventories[0];
-  const RowMatrix<float> turned =
-      ConstRowMatrixMap<float>(units.values().data(), units.size(), dim) * axes.transpose();
+  const RowMatrix<float> turned = detail::product(
+      ConstRowMatrixMap<float>(units.values().data(), units.size(), dim), axes.transpose());
   const auto array = [](const RowMatrix<float>& matrix) {
     return Array<float>(std::vector<float>(matrix.data(), matrix.data() + matrix.size()));
   };

@@ -320,8 +320,8 @@ class KnowledgeModelMaker {
     rest = matrix_ - rest;
     const PrincipalBasis basis = fit_basis(moments(rest, true, options_.run), false, true, dim);
     const auto& units = parts.inventories[0];
-    const RowMatrix<float> turned =
-        ConstRowMatrixMap<float>(units.values().data(), units.size(), dim) * basis.axes.transpose();
+    const RowMatrix<float> turned = product(
+        ConstRowMatrixMap<float>(units.values().data(), units.size(), dim), basis.axes.transpose());
     parts.inventories[0] = Inventory<float>(
         Array<float>(std::vector<float>(turned.data(), turned.data() + turned.size())),
         units.size(), 1, dim);

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <Eigen/Eigenvalues>
 #include <cmath>
 
 #include "see/compress/basis.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/int8_axes.hpp"
@@ -15,22 +15,25 @@ namespace see::detail {
 inline PrincipalBasis activation_basis(const Moments& moments, bool with_mean,
                                        const RowMatrix<float>& activation) {
   const Index d = activation.rows();
-  const Eigen::MatrixXd given = activation.cast<double>();
-  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver((given + given.transpose()) / 2);
-  const double largest = solver.eigenvalues().maxCoeff();
-  require(largest > 0 && solver.eigenvalues().minCoeff() > -1e-4 * largest,
-          "an activation covariance with eigenvalues from ", solver.eigenvalues().minCoeff(),
-          " to ", largest, ", needed none below 0 and one above");
+  const RowMatrix<double> given = activation.cast<double>();
+  const auto eigen = symmetric_eigen((given + given.transpose()) / 2);
+  const double largest = eigen.values[d - 1];
+  require(largest > 0 && eigen.values[0] > -1e-4 * largest,
+          "an activation covariance with eigenvalues from ", eigen.values[0], " to ", largest,
+          ", needed none below 0 and one above");
   // A floor keeps directions that the layer hardly sees from growing without bound.
-  const Eigen::VectorXd root = solver.eigenvalues().cwiseMax(1e-3 * largest).cwiseSqrt();
-  const Eigen::MatrixXd& turn = solver.eigenvectors();
-  const Eigen::MatrixXd weigh = turn * root.asDiagonal() * turn.transpose();
-  const Eigen::MatrixXd back = turn * root.cwiseInverse().asDiagonal() * turn.transpose();
+  const Vector<double> root = eigen.values.cwiseMax(1e-3 * largest).cwiseSqrt();
+  const auto turned = [&](const Vector<double>& values) {
+    const RowMatrix<double> scaled = values.asDiagonal() * eigen.vectors;
+    return product(eigen.vectors.transpose(), scaled);
+  };
+  const RowMatrix<double> weigh = turned(root), back = turned(root.cwiseInverse());
   Moments seen = moments;
-  seen.covariance = weigh * moments.covariance * weigh;
+  seen.covariance = product(product(weigh, moments.covariance), weigh);
   PrincipalBasis basis = fit_basis(moments, with_mean, false, d);
-  basis.axes = (fit_basis(seen, false, true, d).axes.cast<double>() * back).cast<float>() /
-               static_cast<float>(back.norm() / std::sqrt(double(d)));
+  const RowMatrix<double> axes = fit_basis(seen, false, true, d).axes.cast<double>();
+  basis.axes =
+      product(axes, back).cast<float>() / static_cast<float>(back.norm() / std::sqrt(double(d)));
   round_to_int8_axes({basis.axes.data(), static_cast<std::size_t>(basis.axes.size())}, d);
   return basis;
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <Eigen/Cholesky>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,6 +10,7 @@
 #include "see/compress/plan/budget.hpp"
 #include "see/compress/plan/planned_codes.hpp"
 #include "see/compress/trellis/fit_trellis.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
@@ -41,10 +41,11 @@ inline EmbeddingParts<float> parts_without_terms(Index rows, Index dim,
 inline RowMatrix<float> to_coordinates(const EmbeddingParts<float>& parts) {
   if (!parts.basis.has_axes()) return {};
   const Index width = parts.shape.width(), dim = parts.embedding_dim();
-  const Eigen::MatrixXd axes =
+  RowMatrix<double> axes =
       ConstRowMatrixMap<float>(parts.basis.axes.data(), width, dim).cast<double>();
-  const Eigen::LDLT<Eigen::MatrixXd> gram(axes * axes.transpose());
-  return gram.solve(axes).transpose().cast<float>();
+  RowMatrix<double> gram = product(axes, axes.transpose());
+  require(solve_positive(gram, axes), "axes that depend on each other");
+  return axes.transpose().cast<float>();
 }
 
 /// What the terms of `parts` leave of the rows of `table`, in the coordinates of the axes if there
@@ -70,7 +71,7 @@ inline AnyRows rest_of(const Table& table, const EmbeddingParts<float>& parts, S
             if (inverse->size() == 0)
               out = rows;
             else
-              out.noalias() = rows * *inverse;
+              out = product(rows, *inverse);
             if (!layer) return;
             rows.resize(out.rows(), out.cols());
             layer->forward(ids, rows);

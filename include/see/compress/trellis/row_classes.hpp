@@ -13,6 +13,7 @@
 #include "see/compress/basis.hpp"
 #include "see/compress/trellis/water_filling.hpp"
 #include "see/core/finite.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
@@ -117,8 +118,9 @@ inline void assign_rows(const AnyRows& source, std::span<const float> weights, d
   struct Form {  // sum_t square_t x_t^2 + linear_t x_t, for every class
     RowMatrix<float> square, linear;
     void add_to(RowMatrix<float>& sums, const RowMatrix<float>& rows) const {
-      sums.noalias() += rows.cwiseAbs2() * square;
-      sums.noalias() += rows * linear;
+      const RowMatrix<float> squares = rows.cwiseAbs2();
+      add_product(view(squares), view(square), sums.data(), sums.cols());
+      add_product(view(rows), view(linear), sums.data(), sums.cols());
     }
   };
   const Index dim = source.embedding_dim(), count = classes.mean.rows();
@@ -159,7 +161,7 @@ inline void assign_rows(const AnyRows& source, std::span<const float> weights, d
         more = weighted_constant.replicate(rows.rows(), 1);
         weighted.add_to(more, rows);
         const Eigen::Map<const Eigen::VectorXf> omegas(weights.data() + first, rows.rows());
-        score.noalias() += omegas.asDiagonal() * more;
+        score.array() += more.array().colwise() * omegas.array();
       }
       for (Index i = 0; i < rows.rows(); ++i) {
         Index best = 0;

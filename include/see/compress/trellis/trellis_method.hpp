@@ -18,6 +18,7 @@
 #include "see/compress/trellis/activation_basis.hpp"
 #include "see/compress/trellis/add_codes.hpp"
 #include "see/compress/trellis/fit_trellis.hpp"
+#include "see/core/linear_algebra.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
@@ -146,10 +147,10 @@ class FrameChoice {
         fit_trellis(some, bytes, {.weights = weights, .window_bits = 8}, request_.options.run)
             .error;
     if (axes == 0 || axes == table.dim()) return error;
-    const Eigen::MatrixXd kept =
+    const RowMatrix<double> kept =
         ConstRowMatrixMap<float>(parts.basis.axes.data(), axes, table.dim()).cast<double>();
     double lost =
-        moments_.covariance.trace() - (kept * moments_.covariance * kept.transpose()).trace();
+        moments_.covariance.trace() - product(kept, moments_.covariance).cwiseProduct(kept).sum();
     if (!mean) lost += moments_.mean.squaredNorm() - (kept * moments_.mean).squaredNorm();
     return error + std::max(0.0, lost) * static_cast<double>(count);
   }
