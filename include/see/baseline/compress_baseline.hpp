@@ -16,7 +16,6 @@
 #include "see/baseline/word2ketxs.hpp"
 #include "see/compress/compress.hpp"
 #include "see/compress/compress_options.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
@@ -211,7 +210,7 @@ inline CompressedTable compress_baseline(const Table& table, const CompressOptio
                   ", which has none of these");
   detail::require(table.rows() > 0 && table.dim() > 0, "compressing a table of ", table.rows(),
                   " x ", table.dim(), ", needed at least one row and column");
-  detail::require(detail::is_all_finite(table.matrix()),
+  detail::require(table.matrix().allFinite(),
                   "compressing a table with a number that is not finite");
   const auto start = std::chrono::steady_clock::now();
   const detail::BaselineFit fit(table, options);

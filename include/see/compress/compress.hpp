@@ -16,7 +16,6 @@
 #include "see/compress/induced/induced_model.hpp"
 #include "see/compress/row_weights.hpp"
 #include "see/compress/trellis/trellis_model.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/row_source.hpp"
@@ -98,11 +97,11 @@ inline Model<float> compress(const Table& table, const CompressOptions& options)
                   options.direction, ", needed 0 to 1");
   detail::validate_weights(options.weights, table.rows());
   const RowMatrix<float>& activation = options.activation;
-  detail::require(activation.size() == 0 ||
-                      (activation.rows() == table.dim() && activation.cols() == table.dim() &&
-                       detail::is_all_finite(activation)),
-                  "an activation covariance of ", activation.rows(), " x ", activation.cols(),
-                  ", needed finite numbers, ", table.dim(), " x ", table.dim());
+  detail::require(
+      activation.size() == 0 || (activation.rows() == table.dim() &&
+                                 activation.cols() == table.dim() && activation.allFinite()),
+      "an activation covariance of ", activation.rows(), " x ", activation.cols(),
+      ", needed finite numbers, ", table.dim(), " x ", table.dim());
   const bool plain = activation.size() == 0;
   detail::require(plain || options.method != "induced",
                   "an activation covariance for method induced, needed method trellis or auto");

@@ -8,7 +8,6 @@
 #include <span>
 #include <vector>
 
-#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
@@ -28,13 +27,13 @@ namespace see {
 /// mean_square_norm is not above 0 or bits is below 0.
 inline double rate_distortion_bound(std::span<const double> eigenvalues, double mean_square_norm,
                                     double bits) {
-  detail::require(detail::is_finite(mean_square_norm) && mean_square_norm > 0,
+  detail::require(std::isfinite(mean_square_norm) && mean_square_norm > 0,
                   "the mean square norm is ", mean_square_norm, ", needed a number above 0");
-  detail::require(detail::is_finite(bits) && bits >= 0, bits, " bits a row, needed at least 0");
+  detail::require(std::isfinite(bits) && bits >= 0, bits, " bits a row, needed at least 0");
   std::vector<double> spread;
   double log_product = 0;
   for (const double value : eigenvalues) {
-    detail::require(detail::is_finite(value), "a covariance eigenvalue is ", value,
+    detail::require(std::isfinite(value), "a covariance eigenvalue is ", value,
                     ", needed a finite number");
     if (value <= 0) continue;
     spread.push_back(value);
@@ -94,7 +93,7 @@ Spectrum spectrum(const Source& source, const Executor& run = serial()) {
       sum.segment(at, width) += x.middleCols(at, width).colwise().sum().transpose();
     });
   }
-  detail::require(detail::is_all_finite(moments.diagonal()),
+  detail::require(moments.diagonal().allFinite(),
                   "the spectrum of rows with a number that is not finite, needed finite numbers");
 
   const auto count = static_cast<double>(rows);

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "see/core/bits.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/vocabulary.hpp"
 #include "see/error.hpp"
 #include "see/io/knowledge_notes.hpp"
@@ -208,8 +207,8 @@ class ModelTensors {
       std::vector<Stored> converted(values.size());
       std::transform(values.begin(), values.end(), converted.begin(), [&](Scalar value) {
         const auto stored = static_cast<Stored>(value);
-        require((Eigen::numext::isfinite)(stored) || !detail::is_finite(value), name, " holds ",
-                value, ", which ", dtype_name<Stored>(), " cannot");
+        require((Eigen::numext::isfinite)(stored) || !std::isfinite(value), name, " holds ", value,
+                ", which ", dtype_name<Stored>(), " cannot");
         return stored;
       });
       own(std::move(name), dtype_name<Stored>(), std::move(shape), copy_bytes(converted));

@@ -11,7 +11,6 @@
 
 #include "see/core/array.hpp"
 #include "see/core/bits.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/trellis.hpp"
@@ -149,8 +148,8 @@ class Residual {
     check("deviations", p.sigmas.size(), p.classes * p.dim);
     check("means", p.means.size(), p.classes * p.dim);
     check("scales of means", p.mean_scales.size(), p.classes);
-    bool finite = detail::is_finite(p.sigma_scale);
-    for (const float scale : p.mean_scales) finite = finite && detail::is_finite(scale);
+    bool finite = std::isfinite(p.sigma_scale);
+    for (const float scale : p.mean_scales) finite = finite && std::isfinite(scale);
     detail::require(finite, "a residual with a scale that is not finite");
   }
 

@@ -9,7 +9,6 @@
 
 #include "see/compress/basis.hpp"
 #include "see/compress/row_weights.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 
@@ -113,7 +112,7 @@ inline void solve_near(Eigen::MatrixXd& normal, Eigen::MatrixXd& right, RowMatri
   const Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> factors(normal);
   if (factors.info() != Eigen::Success) return;
   factors.solveInPlace(right);
-  if (detail::is_all_finite(right)) now = right.cast<float>();
+  if (right.allFinite()) now = right.cast<float>();
 }
 
 enum class Slot { first, second };

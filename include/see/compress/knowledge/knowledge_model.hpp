@@ -19,7 +19,6 @@
 #include "see/compress/induced/induced_model.hpp"
 #include "see/compress/knowledge/fit_knowledge.hpp"
 #include "see/compress/trellis/trellis_model.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/row_source.hpp"
@@ -435,7 +434,7 @@ inline KnowledgeModel compress_on(const Table& table, const WordKnowledge& knowl
                                   const KnowledgeModelOptions& options) {
   detail::require(!table.words().empty(),
                   "a model from knowledge of a table without words, needed their names");
-  detail::require(table.rows() > 0 && table.dim() > 0 && detail::is_all_finite(table.matrix()),
+  detail::require(table.rows() > 0 && table.dim() > 0 && table.matrix().allFinite(),
                   "a model from knowledge of a table of ", table.rows(), " x ", table.dim(),
                   ", needed at least one row and column of finite numbers");
   detail::require(!options.plans.empty(), "a model from knowledge without a plan, needed one");

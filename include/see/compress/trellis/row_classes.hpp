@@ -12,7 +12,6 @@
 
 #include "see/compress/basis.hpp"
 #include "see/compress/trellis/water_filling.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/types.hpp"
@@ -99,7 +98,7 @@ inline void measure_classes(const AnyRows& source, std::span<const float> weight
           std::max(0.0, parts[0].second(at, t) / spread.weight - mean * mean);
     }
   }
-  require(detail::is_all_finite(classes.mean), "coding rows with a number that is not finite");
+  require(classes.mean.allFinite(), "coding rows with a number that is not finite");
 }
 
 /// Puts each row x of weight omega into the class c with the least

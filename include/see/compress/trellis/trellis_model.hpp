@@ -18,7 +18,6 @@
 #include "see/compress/row_weights.hpp"
 #include "see/compress/trellis/add_residual.hpp"
 #include "see/compress/trellis/fit_residual.hpp"
-#include "see/core/finite.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/row_source.hpp"
@@ -90,7 +89,7 @@ inline EmbeddingParts<float> trellis_parts(const Table& table, std::uint64_t bud
   const ConstRowMatrixMap<float> matrix(table.matrix().data(), table.rows(), table.dim());
   const Index rows = table.rows(), dim = table.dim();
   const bool weighed = options.activation.size() > 0;
-  require(detail::is_all_finite(matrix), "compressing a table with a number that is not finite");
+  require(matrix.allFinite(), "compressing a table with a number that is not finite");
   const std::uint64_t least = least_trellis_bytes(table);
   require(budget >= least, "a model of ", rows, " x ", dim, " in ", budget,
           " bytes by method trellis, the smallest takes ", least, " bytes");
