@@ -50,7 +50,7 @@ void compress_auto(benchmark::State& state) {
   double bytes = 0, error = 0;
   for (auto _ : state) {
     const see::Model<float> model = see::compress(table, {.ratio = 8, .run = see::serial()});
-    bytes = double(see::model_bytes(model, see::compressed_precision).total);
+    bytes = double(see::model_bytes(model).total);
     error = std::stod(model.fit.at("relative_error"));
   }
   report(state, some, bytes, error);

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <vector>
 
-#include "see/io/model_file.hpp"
+#include "see/file/model_file.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/read_table.hpp"
 #include "see/io/words_file.hpp"

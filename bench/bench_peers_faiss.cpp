@@ -126,7 +126,7 @@ class Pair {
   }
   double model_bytes() {
     model();
-    return double(see::model_bytes(*model_, see::compressed_precision).total);
+    return double(see::model_bytes(*model_).total);
   }
 
  private:

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "see/model/residual.hpp"
+#include "see/model/trellis_codes.hpp"
 #include "tables.hpp"
 
 namespace {
@@ -18,9 +18,9 @@ constexpr Index batch = 4096;
 
 /// Rates that fall with the column as those of principal axes do, `bits` an entry on average in the
 /// middle class, more in some classes and less in others.
-see::Residual random_residual(Index rows, Index dim, Index classes, double bits) {
+see::TrellisCodes random_residual(Index rows, Index dim, Index classes, double bits) {
   see::Random random(5);
-  see::ResidualParts parts;
+  see::TrellisParts parts;
   parts.rows = rows;
   parts.dim = dim;
   parts.classes = classes;
@@ -56,15 +56,15 @@ see::Residual random_residual(Index rows, Index dim, Index classes, double bits)
   std::vector<std::uint8_t> codes(see::packed_bytes(total));
   for (auto& byte : codes) byte = static_cast<std::uint8_t>(random.next());
   parts.codes = std::move(codes);
-  return see::Residual(std::move(parts));
+  return see::TrellisCodes(std::move(parts));
 }
 
 void decode(benchmark::State& state, Index rows, Index dim, Index classes, double bits) {
-  const see::Residual residual = random_residual(rows, dim, classes, bits);
+  const see::TrellisCodes residual = random_residual(rows, dim, classes, bits);
   const std::vector<Index> ids = bench::random_ids(batch, rows);
   see::RowMatrix<float> out(batch, dim);
   for (auto _ : state) {
-    residual.write_rows<float>(ids, out);
+    residual.write_rows(ids, see::RowMatrixRef<float>(out));
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }

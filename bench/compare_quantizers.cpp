@@ -31,8 +31,8 @@
 #include "see/core/random.hpp"
 #include "see/eval/error.hpp"
 #include "see/eval/rate_distortion.hpp"
+#include "see/file/model_file.hpp"
 #include "see/io/json.hpp"
-#include "see/io/model_file.hpp"
 #include "see/io/read_table.hpp"
 
 namespace {
@@ -169,7 +169,7 @@ class Comparison {
         const see::Model<float> made = see::compress(table_, {.bytes = best->bytes, .run = run_});
         model.seconds = clock.seconds();
         model.method = made.fit.find("method")->second;
-        model.bytes = see::model_bytes(made, see::compressed_precision).total;
+        model.bytes = see::model_bytes(made).total;
         const see::Fidelity fidelity = see::fidelity(see::TableRows(table_), made.embedding, run_);
         model.error = fidelity.relative_error;
         model.cosine = fidelity.mean_cosine;

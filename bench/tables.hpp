@@ -17,7 +17,7 @@
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/core/vocabulary.hpp"
-#include "see/io/model_file.hpp"
+#include "see/file/model_file.hpp"
 #include "see/model/builders.hpp"
 #include "see/model/embedding.hpp"
 #include "see/model/gradient.hpp"
@@ -138,8 +138,9 @@ concept BackwardOn = requires(const Layer& layer, std::span<const Index> ids,
 /// Bytes of the layer's model file, numbers in float32, without words.
 template <class Layer>
 double file_bytes(const Layer& layer) {
-  const see::detail::ModelTensors content(layer.parts(), {}, {}, see::Precision::f32);
-  return static_cast<double>(content.bytes().total);
+  using Scalar = typename Layer::Scalar;
+  const see::Model<Scalar> model{see::EntangledEmbedding<Scalar>(layer.parts())};
+  return static_cast<double>(see::model_bytes(model, see::Precision::f32).total);
 }
 
 /// Bytes of a dense table in float32.

@@ -8,8 +8,8 @@ set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../include/see"
 
-layers="core kernel model nn eval io knowledge compress baseline"  # the table in HACKING.md, top to bottom
-makers="compress baseline"                   # of these, what stands in see/compress.hpp alone
+layers="core kernel model nn eval io codes file knowledge compress"  # the table in HACKING.md, top to bottom
+makers="compress"                   # of these, what stands in see/compress.hpp alone
 optional="knowledge/hunspell_segmenter.hpp"  # include another library: only by their own names
 
 # includes LAYER...: lines for the headers of these layers

@@ -279,8 +279,7 @@ void hybrid_row(const Experiment& experiment, const see::Table& known, std::uint
       options);
   const see::KnowledgeLexicon knowledge = see::knowledge_of(model);
   const std::string name = "hybrid, " + model.fit.at("terms_bytes") + " bytes of terms";
-  print_fit(experiment, name, model.embedding,
-            see::model_bytes(model, see::knowledge_precision).total);
+  print_fit(experiment, name, model.embedding, see::model_bytes(model).total);
   print_composed(experiment, knowledge, model.embedding,
                  see::build_morphemes(experiment.held.names, see::Composer(knowledge).segmenter()));
   std::printf("<!-- mean %s, terms %s, residual %s of the energy -->\n",
@@ -416,8 +415,7 @@ void run(const Arguments& arguments) {
     for (const char* method : {"induced", "trellis"}) {
       if (!arguments.wants(method)) continue;
       const auto model = see::compress(known, {.bytes = budget, .method = method});
-      print_fit(experiment, method, model.embedding,
-                see::model_bytes(model, see::compressed_precision).total);
+      print_fit(experiment, method, model.embedding, see::model_bytes(model).total);
       std::printf("%s\n", any ? " - | - | - |" : "");
     }
     if (arguments.wants("hybrid")) {

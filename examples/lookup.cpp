@@ -43,7 +43,7 @@ void make_model(const std::string& file) {
   const see::Table table(see::Vocabulary::from(words),
                          std::vector<float>(rows.data(), rows.data() + rows.size()), rows.rows(),
                          rows.cols());
-  see::save_model(file, see::compress(table, {.ratio = 4}), see::compressed_precision);
+  see::save_model(file, see::compress(table, {.ratio = 4}));
 }
 
 }  // namespace

@@ -184,7 +184,7 @@ void induced() {
       const see::Model<float> model = see::compress(table, {.ratio = ratio});
       for (const auto& [name, value] : model.fit)
         std::printf("  %s %s\n", name.c_str(), value.c_str());
-      print_size(model, see::compressed_precision);
+      print_size(model);
     } catch (const see::Error& error) {
       std::printf("  refused: %s\n", error.what());
     }

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "see/baseline/compress_baseline.hpp"
+#include "see/compress/compress.hpp"
 #include "see/core/row_source.hpp"
 
 /// Tables and models for the tests of baselines.
@@ -45,6 +45,8 @@ RowMatrix<float> rows_of(const Source& source) {
   return rows;
 }
 
+inline RowMatrix<float> rows_of(const see::Model<>& model) { return rows_of(model.embedding); }
+
 template <class Source>
 double squared_error(const Source& source, const Table& table) {
   const RowMatrix<float> error = rows_of(source) - table.matrix();
@@ -53,9 +55,14 @@ double squared_error(const Source& source, const Table& table) {
 
 inline const auto nothing = [](double) {};
 
-inline see::CompressedTable made(const Table& table, const std::string& method, double ratio,
-                                 const see::Executor& run = see::serial()) {
-  return see::compress_baseline(table, {.ratio = ratio, .method = method, .run = run});
+inline see::Model<> made(const Table& table, const std::string& method, double ratio,
+                         const see::Executor& run = see::serial()) {
+  return see::compress(table, {.ratio = ratio, .method = method, .run = run});
+}
+
+/// The methods that are no entangled embeddings, and word2ketXS.
+inline std::vector<std::string> methods() {
+  return {"int8", "int4", "svd", "tt", "pq", "pca", "word2ketxs"};
 }
 
 /// A ratio that a table of a few hundred rows reaches by the method.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "see/model/embedding.hpp"
+#include "see/model/trellis_codes.hpp"
 
 /// The equation of EntangledEmbedding written out with naive loops, and random embeddings to hold
 /// against it.
@@ -42,10 +43,10 @@ see::Vector<Scalar> row(const see::EmbeddingParts<Scalar>& parts, see::Index w) 
     }
   }
   if (!parts.word_scale.empty()) z *= parts.word_scale(w);
-  if (parts.residual) {
-    see::Vector<Scalar> residual(shape.width());
-    parts.residual->write_row(w, residual.data());
-    z.head(shape.width()) += residual;
+  if (parts.codes) {
+    see::RowMatrix<Scalar> coded(1, shape.width());
+    parts.codes->write_rows({&w, 1}, coded);
+    z.head(shape.width()) += coded.row(0).transpose();
   }
   see::Vector<Scalar> y = see::Vector<Scalar>::Zero(d);
   for (Index k = 0; k < d; ++k) {
@@ -76,11 +77,11 @@ see::Array<Scalar> normal(see::Index size, see::Random& random) {
   return see::Array<Scalar>(std::move(values));
 }
 
-/// A residual of random codes in three classes: of rates 0 to 3, of fewer bits than a window, and
+/// Trellis codes of random bits in three classes: of rates 0 to 3, of fewer bits than a window, and
 /// of means alone.
-inline see::ResidualParts random_residual(see::Index rows, see::Index dim, see::Random& random) {
+inline see::TrellisParts random_residual(see::Index rows, see::Index dim, see::Random& random) {
   using see::Index;
-  see::ResidualParts parts;
+  see::TrellisParts parts;
   parts.rows = rows;
   parts.dim = dim;
   parts.classes = 3;
@@ -130,7 +131,7 @@ struct Setup {
   see::Index width = 0;
   see::Index words = 9;
   see::Index units = 5;
-  see::Index rank = 2;     ///< most senses of a word; ragged from 0
+  see::Index rank = 2;     ///< most senses of a word, ragged from 0; 0 with codes: no terms
   see::Index vectors = 1;  ///< m
   bool shared = true;      ///< one inventory for equal slots; else one for each slot and sense
   bool uniform = false;    ///< all words have `rank` senses
@@ -146,6 +147,7 @@ see::EmbeddingParts<Scalar> random_parts(const Setup& setup) {
   const int order = static_cast<int>(setup.dims.size());
   see::EmbeddingParts<Scalar> parts;
   parts.shape = see::Shape(setup.dims, setup.width);
+  const bool terms = setup.rank > 0 || !setup.residual;
   see::SlotTable table;
   table.order = order;
   std::vector<Index> inventory_dims;
@@ -173,6 +175,11 @@ see::EmbeddingParts<Scalar> random_parts(const Setup& setup) {
             std::size_t(table.sizes[std::size_t(table.inventory(table.row_of(s), j))]))));
   }
   parts.lexicon = see::Lexicon(table, ranks, units);
+  if (!terms) {
+    parts.shape = see::Shape({parts.shape.width()});
+    parts.inventories.clear();
+    parts.lexicon = see::Lexicon::without_senses(setup.words);
+  }
   parts.gain_scope = setup.gains;
   Index gains = 0;
   if (setup.gains == see::GainScope::sense) gains = parts.lexicon.senses();
@@ -191,7 +198,7 @@ see::EmbeddingParts<Scalar> random_parts(const Setup& setup) {
   if (setup.layer_norm)
     parts.layer_norm = see::LayerNorm<Scalar>{normal<Scalar>(d, random), normal<Scalar>(d, random)};
   if (setup.residual)
-    parts.residual = std::make_shared<const see::Residual>(
+    parts.codes = std::make_shared<const see::TrellisCodes>(
         random_residual(setup.words, parts.shape.width(), random));
   return parts;
 }

@@ -71,23 +71,23 @@ def trellis_table(window_bits):
     return table
 
 
-class Residual:
-    """Trellis codes of rows of `width` numbers."""
+class TrellisCodes:
+    """Trellis codes of rows of `width` numbers; `prefix` and `note` begin the names of what holds them."""
 
     MULTIPLIERS = (1, 0x9E5, 0x6A7, 0xC2D)
 
-    def __init__(self, model):
+    def __init__(self, model, prefix, note):
         self.width = width = model.width
-        classes = int(model.metadata["residual_classes"])
-        self.window_bits = int(model.metadata["residual_window_bits"])
+        classes = int(model.metadata[note + "classes"])
+        self.window_bits = int(model.metadata[note + "window_bits"])
         self.table = trellis_table(self.window_bits)
         id_bits = bits_for(classes)
-        ids = Bits(model.values("residual.row_classes"), model.words * id_bits)
+        ids = Bits(model.values(prefix + "row_classes"), model.words * id_bits)
         self.ids = [ids.field(w * id_bits, id_bits) for w in range(model.words)]
-        rates = Bits(model.values("residual.rates"), classes * width * 4)
-        sigmas, means = model.values("residual.sigmas"), model.values("residual.means")
-        mean_scales = model.values("residual.mean_scales")
-        (sigma_scale,) = model.values("residual.sigma_scale")
+        rates = Bits(model.values(prefix + "rates"), classes * width * 4)
+        sigmas, means = model.values(prefix + "sigmas"), model.values(prefix + "means")
+        mean_scales = model.values(prefix + "mean_scales")
+        (sigma_scale,) = model.values(prefix + "sigma_scale")
         check(len(sigmas) == len(means) == classes * width, "deviations and means")
         check(len(mean_scales) == classes, "mean scales")
         self.sizes, self.entries = [], []
@@ -110,7 +110,7 @@ class Residual:
         self.starts = [0]
         for c in self.ids:
             self.starts.append(self.starts[-1] + self.sizes[c])
-        self.codes = Bits(model.values("residual.codes"), self.starts[-1])
+        self.codes = Bits(model.values(prefix + "codes"), self.starts[-1])
 
     def row(self, word):
         c = self.ids[word]
@@ -140,14 +140,33 @@ class Model:
         self.check_checksum()
         check(self.metadata["format"] == "see", "format", self.metadata["format"])
         newer = "I8" in [tensor["dtype"] for tensor in header.values()] or "residual.codes" in header
-        check(self.metadata["format_version"] == "12"[newer], "version", self.metadata["format_version"])
+        version = "3" if "codes" in self.metadata else "12"[newer]
+        check(self.metadata["format_version"] == version, "version", self.metadata["format_version"])
 
         self.words = int(self.metadata["words"])
         self.dim = int(self.metadata["dim"])
+        self.width = int(self.metadata.get("width", self.dim))
+        self.inventories = []
+        self.terms = "factor_dims" in self.metadata
+        if self.terms:
+            self.read_terms()
+        else:
+            self.ranks, self.units, self.scale_table = [0] * self.words, [[]] * self.words, []
+        self.mean = self.values("basis.mean")
+        self.axes = self.values("basis.axes")
+        if "basis.axes.scales" in self.tensors:
+            scales = self.values("basis.axes.scales")
+            self.axes = [x * scales[i // self.dim] for i, x in enumerate(self.axes)]
+        self.codes = None
+        if "codes" in self.metadata:
+            check(self.metadata["codes"] == "trellis", "codes", self.metadata["codes"])
+            self.codes = TrellisCodes(self, "codes.", "codes.")
+        elif "residual_classes" in self.metadata:
+            self.codes = TrellisCodes(self, "residual.", "residual_")
+
+    def read_terms(self):
         self.factor_dims = [int(q) for q in self.metadata["factor_dims"].split("x")]
         self.order = int(self.metadata["order"])
-        self.width = int(self.metadata["width"])
-        self.inventories = []
         while "inventory.%d" % len(self.inventories) in self.tensors:
             name = "inventory.%d" % len(self.inventories)
             self.inventories.append((self.tensors[name]["shape"], self.units_of(name)))
@@ -160,12 +179,6 @@ class Model:
         if self.scale_table:
             self.scale_bits = bits_for(len(self.scale_table))
             self.scale_index = Bits(self.values("word_scale.index"), self.words * self.scale_bits)
-        self.mean = self.values("basis.mean")
-        self.axes = self.values("basis.axes")
-        if "basis.axes.scales" in self.tensors:
-            scales = self.values("basis.axes.scales")
-            self.axes = [x * scales[i // self.dim] for i, x in enumerate(self.axes)]
-        self.residual = Residual(self) if "residual_classes" in self.metadata else None
 
     def check_layout(self):
         end = 0
@@ -261,8 +274,8 @@ class Model:
             if self.scale_table:
                 scale = self.scale_table[self.scale_index.field(word * self.scale_bits, self.scale_bits)]
                 total = [scale * x for x in total]
-            if self.residual:
-                total = [x + r for x, r in zip(total, self.residual.row(word))]
+            if self.codes:
+                total = [x + r for x, r in zip(total, self.codes.row(word))]
             if self.axes:
                 axes = [self.axes[k * self.dim : (k + 1) * self.dim] for k in range(self.width)]
                 total = [sum(x * a[c] for x, a in zip(total, axes)) for c in range(self.dim)]
@@ -339,7 +352,7 @@ def shares(model):
         "index": model.share("lexicon."),
         "gains": model.share("gains", "word_scale."),
         "basis": model.share("basis.", "layer_norm."),
-        "residual": model.share("residual."),
+        "codes": model.share("residual.", "codes."),
         "knowledge": model.share("knowledge."),
         "header": model.start,
         "total": len(model.data) - model.share("vocabulary."),
@@ -352,23 +365,23 @@ def check_info(model, info):
     needed = {
         "words": model.words,
         "dim": model.dim,
-        "order": len(model.factor_dims),
-        "factor_dims": model.factor_dims,
-        "units": sum(shape[0] for shape, _ in model.inventories),
-        "rank_min": min(model.ranks),
-        "rank_max": max(model.ranks),
+        "order": len(model.factor_dims) if model.terms else None,
+        "factor_dims": model.factor_dims if model.terms else None,
+        "units": sum(shape[0] for shape, _ in model.inventories) if model.terms else None,
+        "rank_min": min(model.ranks) if model.terms else None,
+        "rank_max": max(model.ranks) if model.terms else None,
+        "coder": "trellis" if model.codes else None,
         "vocabulary_bytes": vocabulary,
         "method": model.metadata["fit.method"],
-        "seed": int(model.metadata["fit.seed"]),
-        "status": model.metadata["fit.status"],
+        "seed": int(model.metadata["fit.seed"]) if "fit.seed" in model.metadata else None,
         "relative_error": float(model.metadata["fit.relative_error"]),
         "mean_cosine": float(model.metadata["fit.mean_cosine"]),
-        "seconds": float(model.metadata["fit.seconds"]),
         "bytes": shares(model),
     }
     for key, value in needed.items():
         check(info[key] == value, "info has", key, info[key], "needed", value)
-    check(abs(info["rank_mean"] - sum(model.ranks) / model.words) < 1e-9, "rank_mean")
+    if model.terms:
+        check(abs(info["rank_mean"] - sum(model.ranks) / model.words) < 1e-9, "rank_mean")
     check(abs(info["ratio"] - 4 * model.words * model.dim / total) < 1e-9, "ratio")
 
 

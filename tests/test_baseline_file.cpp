@@ -3,16 +3,20 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "baseline_tables.hpp"
 #include "catch.hpp"
+#include "see/file/model_file.hpp"
 #include "temp_dir.hpp"
 
 using namespace baselines;
@@ -40,9 +44,8 @@ std::string with_checksum(std::string bytes) {
 TEST_CASE("parts of baselines that do not fit are refused", "[baseline]") {
   const auto halves = [](std::size_t n) { return see::HalfArray(std::vector<float>(n, 1.0F)); };
   const see::Array<std::uint8_t> none;
-  CHECK_THROWS_AS(see::BlockCodes(2, 3, 5, 3, halves(2), see::Array<std::uint8_t>(6)), see::Error);
-  CHECK_THROWS_AS(see::BlockCodes(2, 3, 8, 3, halves(1), see::Array<std::uint8_t>(6)), see::Error);
-  CHECK_THROWS_AS(see::BlockCodes(2, 3, 8, 3, halves(2), see::Array<std::uint8_t>(5)), see::Error);
+  CHECK_THROWS_AS(see::Int8Codes(2, 3, halves(1), see::Array<std::uint8_t>(6)), see::Error);
+  CHECK_THROWS_AS(see::Int8Codes(2, 3, halves(2), see::Array<std::uint8_t>(5)), see::Error);
   CHECK_THROWS_AS(see::LowRank(2, 3, 1, halves(2), halves(2)), see::Error);
   CHECK_THROWS_AS(see::LowRank(2, 3, 0, halves(0), halves(0)), see::Error);
   const see::PackedArray codes(std::span<const int>(std::vector<int>{0, 1, 1, 0}), 1);
@@ -64,8 +67,13 @@ TEST_CASE("parts of baselines that do not fit are refused", "[baseline]") {
   CHECK_THROWS_AS(see::TensorTrain(8, 8, shape, {halves(4), halves(3), halves(4)}), see::Error);
   const auto rows = std::make_shared<const see::LowRank>(2, 3, 1, halves(2), halves(3));
   TempDir dir;
-  const see::Baseline wrong{rows, see::Vocabulary::from(std::vector<std::string>{"a"}), {}};
-  CHECK_THROWS_AS(see::save_baseline(dir / "x", wrong), see::Error);
+  see::EmbeddingParts<float> alone;
+  alone.shape = see::Shape({3});
+  alone.lexicon = see::Lexicon::without_senses(2);
+  alone.codes = rows;
+  const see::Model<> wrong{see::EntangledEmbedding<float>(alone),
+                           see::Vocabulary::from(std::vector<std::string>{"a"})};
+  CHECK_THROWS_AS(see::save_model(dir / "x", wrong), see::Error);
   CHECK(dir.entries() == 0);
 }
 
@@ -75,14 +83,14 @@ TEST_CASE("damaged and hostile baseline files are refused", "[baseline]") {
   const std::string path = dir / "m", other = dir / "o";
   const auto refuses_bytes = [&](const std::string& bytes, const std::string& part = "") {
     write_file(other, bytes);
-    return says(part, [&] { see::load_compressed(other); });
+    return says(part, [&] { see::load_model(other); });
   };
   for (const std::string method : {"int8", "int4", "svd", "tt", "pq", "pca"}) {
     INFO(method);
-    see::save_compressed(path, see::compress_baseline(table, {.bytes = 2500, .method = method}));
+    see::save_model(path, see::compress(table, {.bytes = 2500, .method = method}));
     const std::string good = read_file(path);
     write_file(other, with_checksum(good));
-    REQUIRE_NOTHROW(see::load_compressed(other));
+    REQUIRE_NOTHROW(see::load_model(other));
     std::string flipped = good;
     flipped.back() = static_cast<char>(flipped.back() ^ 1);
     CHECK(refuses_bytes(flipped, "damaged"));
@@ -97,11 +105,11 @@ TEST_CASE("damaged and hostile baseline files are refused", "[baseline]") {
     hostile("\"dim\":\"9\"", "\"dim\":\"0\"");
     hostile("\"dim\":\"9\"", "\"dim\":\"x\"");
     hostile("\"dim\":\"9\"", "\"dIm\":\"9\"");
-    hostile("\"format_version\":\"1\"", "\"format_version\":\"2\"");
-    hostile("\"method\":\"" + method + '"',
-            "\"method\":\"" + std::string(method.size(), 'z') + '"');
-    hostile("\"format\":\"see baseline\"", "\"format\":\"see basement\"");
-    hostile("\"exponent.", "\"Exponent.");
+    hostile("\"format_version\":\"3\"", "\"format_version\":\"4\"");
+    hostile("\"codes\":\"" + method + '"', "\"codes\":\"" + std::string(method.size(), 'z') + '"');
+    hostile("\"codes\":", "\"coded\":");
+    hostile("\"format\":\"see\"", "\"format\":\"sea\"");
+    hostile("\"codes.exponent.", "\"codes.Exponent.");
     const auto data = good.find("vocabulary.offsets");
     REQUIRE(data != good.npos);
     hostile("vocabulary.blob", "vocabulary.blab");
@@ -115,7 +123,7 @@ TEST_CASE("numbers of a baseline file are finite and in range", "[baseline]") {
   const auto with_tensor = [&](const std::string& name, std::uint8_t byte) {
     auto bytes = read_file(path);
     const auto file = see::SafetensorsFile::open(path);
-    const auto& tensor = file.at(name);
+    const auto& tensor = file.at("codes." + name);
     const auto at = static_cast<std::size_t>(tensor.bytes.data() - file.file()->bytes().data());
     bytes.replace(at, tensor.bytes.size(),
                   std::string(tensor.bytes.size(), static_cast<char>(byte)));
@@ -124,9 +132,9 @@ TEST_CASE("numbers of a baseline file are finite and in range", "[baseline]") {
   const auto refused = [&](const std::string& method, const std::string& name, std::uint8_t byte,
                            const std::string& part) {
     INFO(method << ' ' << name);
-    see::save_compressed(path, see::compress_baseline(table, {.bytes = 2500, .method = method}));
+    see::save_model(path, see::compress(table, {.bytes = 2500, .method = method}));
     write_file(dir / "o", with_tensor(name, byte));
-    CHECK(says(part, [&] { see::load_compressed(dir / "o"); }));
+    CHECK(says(part, [&] { see::load_model(dir / "o"); }));
   };
   refused("int8", "scales", 0xff, "finite");
   refused("int4", "scales", 0x7e, "");
@@ -141,21 +149,44 @@ TEST_CASE("numbers of a baseline file are finite and in range", "[baseline]") {
   refused("pca", "rates", 0, "");
   // Any codes are codes.
   for (const std::string method : {"int8", "int4", "pq", "pca"}) {
-    see::save_compressed(path, see::compress_baseline(table, {.bytes = 2500, .method = method}));
+    see::save_model(path, see::compress(table, {.bytes = 2500, .method = method}));
     write_file(dir / "o", with_tensor("codes", 0xff));
-    CHECK(rows_of(see::load_compressed(dir / "o")).allFinite());
+    CHECK(rows_of(see::load_model(dir / "o")).allFinite());
   }
 }
 
-TEST_CASE("models and baselines are told apart", "[baseline]") {
-  const Table table = correlated(300, 12);
+TEST_CASE("files that older releases wrote are read as before", "[baseline]") {
+  std::ifstream expected(std::string(SEE_TEST_FIXTURES) + "/expected.txt");
+  std::map<std::string, see::Model<>> models;
+  int rows = 0;
+  for (std::string line; std::getline(expected, line); ++rows) {
+    std::istringstream fields(line);
+    std::string name;
+    Index w = 0;
+    fields >> name >> w;
+    INFO(name << ", row " << w);
+    const std::string path = std::string(SEE_TEST_FIXTURES) + "/" + name + ".safetensors";
+    if (!models.contains(name)) models.emplace(name, see::load_model(path));
+    const auto row = models.at(name).embedding(w);
+    for (Index j = 0; j < row.size(); ++j) {
+      float value = 0;
+      fields >> value;
+      CHECK(row[j] == Approx(value).epsilon(1e-5).margin(1e-5));
+    }
+  }
+  CHECK(rows >= 70);
+  CHECK(models.at("pq").fit.at("method") == "pq");
+  CHECK(models.at("trellis").words.size() == 240);
+  CHECK_FALSE(models.at("trellis").embedding.parts().has_terms());
+  CHECK(models.at("hybrid").precision == see::Precision::i8);
   TempDir dir;
-  see::save_compressed(dir / "b", made(table, "pq", 3));
-  see::save_compressed(dir / "m",
-                       see::compress_by_method(table, {.ratio = 3, .method = "trellis"}));
-  CHECK_THROWS_AS(see::load_model<float>(dir / "b"), see::FileError);
-  CHECK(says("not a baseline", [&] { see::load_baseline(dir / "m"); }));
-  CHECK(see::load_baseline(dir / "b").fit.at("method") == "pq");
-  CHECK(see::load_compressed(dir / "m").fit().at("method") == "trellis");
-  CHECK(see::load_compressed(dir / "m").words()[7] == "w7");
+  for (const auto& [name, model] : models) {
+    INFO(name);
+    see::save_model(dir / "m", model);
+    if (model.embedding.parts().has_terms() && name != "layer_f64")  // loaded as float
+      CHECK(read_file(dir / "m") ==
+            read_file(std::string(SEE_TEST_FIXTURES) + "/" + name + ".safetensors"));
+    see::save_model(dir / "again", see::load_model(dir / "m"));
+    CHECK(read_file(dir / "again") == read_file(dir / "m"));
+  }
 }

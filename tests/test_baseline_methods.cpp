@@ -43,8 +43,8 @@ TEST_CASE("int8 and int4 err by half a step at most", "[baseline]") {
   values.row(3).setZero();
   values.row(4) *= 100;
   const Table table = table_of(values);
-  const RowMatrix<float> eight = rows_of(*see::BlockCodes::fit_int8(table, see::serial()));
-  const RowMatrix<float> four = rows_of(*see::BlockCodes::fit_int4(table, see::serial()));
+  const RowMatrix<float> eight = rows_of(*see::detail::fit_block_codes<8>(table, see::serial()));
+  const RowMatrix<float> four = rows_of(*see::detail::fit_block_codes<4>(table, see::serial()));
   CHECK(eight.row(3).isZero(0));
   for (Index w = 0; w < 37; ++w) {
     const float step = 2 * values.row(w).cwiseAbs().maxCoeff() / 256 * (1 + 0x1p-9F);
@@ -64,16 +64,15 @@ TEST_CASE("int8 and int4 have one size, which is named", "[baseline]") {
   const Table table = correlated(200, 20);
   for (const std::string method : {"int8", "int4"}) {
     const std::string message = message_of<see::Error>([&] { made(table, method, 20); });
-    const std::string before = "its only size) takes ";
+    const std::string before = " the smallest takes ";
     REQUIRE(message.find(before) != message.npos);
     const auto size = std::stoull(message.substr(message.find(before) + before.size()));
-    const auto fitted = see::compress_baseline(table, {.bytes = size, .method = method});
-    CHECK(see::compressed_bytes(fitted).total <= size);
-    CHECK(see::compressed_bytes(fitted).total + 128 >= size);
-    const auto same = see::compress_baseline(table, {.bytes = 10 * size, .method = method});
-    CHECK(see::compressed_bytes(same).total == see::compressed_bytes(fitted).total);
-    CHECK_THROWS_AS(see::compress_baseline(table, {.bytes = size - 1, .method = method}),
-                    see::Error);
+    const auto fitted = see::compress(table, {.bytes = size, .method = method});
+    CHECK(see::model_bytes(fitted).total <= size);
+    CHECK(see::model_bytes(fitted).total + 128 >= size);
+    const auto same = see::compress(table, {.bytes = 10 * size, .method = method});
+    CHECK(see::model_bytes(same).total == see::model_bytes(fitted).total);
+    CHECK_THROWS_AS(see::compress(table, {.bytes = size - 1, .method = method}), see::Error);
   }
 }
 
@@ -83,7 +82,8 @@ TEST_CASE("svd leaves the dropped singular values", "[baseline]") {
   const double energy = singular.squaredNorm();
   for (const Index rank : {1, 3, 8, 16}) {
     const double expected = singular.tail(16 - rank).squaredNorm();
-    const double error = squared_error(*see::LowRank::fit(table, rank, see::serial()), table);
+    const double error =
+        squared_error(*see::detail::fit_low_rank(table, rank, see::serial()), table);
     CHECK(error == Approx(expected).margin(1e-6 * energy));
   }
 }
@@ -132,7 +132,7 @@ TEST_CASE("a tensor train of its own ranks comes back to half precision", "[base
     CHECK(double{dense(w, j)} == Approx(sum).margin(1e-4));
   }
   const Table table = table_of(dense);
-  const see::TensorTrainFit fit(table, see::serial());
+  const see::detail::TensorTrainFit fit(table, see::serial());
   const double energy = dense.cast<double>().squaredNorm();
   CHECK(squared_error(*fit.train(shape), table) < 1e-5 * energy);
   see::TrainShape less = shape;
@@ -145,7 +145,7 @@ TEST_CASE("a tensor train of its own ranks comes back to half precision", "[base
 
 TEST_CASE("a tensor train errs by no more than the values dropped at its bonds", "[baseline]") {
   const Table table = correlated(100, 12);
-  const see::TensorTrainFit fit(table, see::threads(2));
+  const see::detail::TensorTrainFit fit(table, see::threads(2));
   see::TrainShape shape = see::TrainShape::of(100, 12);
   shape.ranks = {shape.product(0), shape.product(2)};
   const double energy = table.matrix().cast<double>().squaredNorm();
@@ -200,11 +200,11 @@ TEST_CASE("product codes are exact where there are as many centroids as rows", "
   const Table table = table_of(values);
   for (const Index parts : {1, 3, 10}) {
     const auto codes =
-        see::ProductCodes::fit(table, {.parts = parts, .bits = 4}, 1, see::serial(), nothing);
+        see::detail::ProductFit::fit(table, {.parts = parts, .bits = 4}, 1, see::serial(), nothing);
     const RowMatrix<float> rows = rows_of(*codes);
     CHECK((rows - values).cwiseAbs().maxCoeff() <= 4 * 0x1p-11F);
     const auto rough =
-        see::ProductCodes::fit(table, {.parts = parts, .bits = 3}, 1, see::serial(), nothing);
+        see::detail::ProductFit::fit(table, {.parts = parts, .bits = 3}, 1, see::serial(), nothing);
     CHECK(squared_error(*rough, table) > 100 * squared_error(*codes, table));
   }
 }
@@ -212,7 +212,7 @@ TEST_CASE("product codes are exact where there are as many centroids as rows", "
 TEST_CASE("every part of product codes is the nearest centroid", "[baseline]") {
   const Table table = correlated(500, 11);
   const auto codes =
-      see::ProductCodes::fit(table, {.parts = 4, .bits = 5}, 1, see::serial(), nothing);
+      see::detail::ProductFit::fit(table, {.parts = 4, .bits = 5}, 1, see::serial(), nothing);
   const RowMatrix<float> rows = rows_of(*codes);
   for (Index m = 0; m < 4; ++m) {
     const Index first = see::ProductCodes::begin(m, 4, 11);
@@ -224,9 +224,9 @@ TEST_CASE("every part of product codes is the nearest centroid", "[baseline]") {
         CHECK(error <= (rows.row(other).segment(first, width) - target).norm() * (1 + 1e-4F));
     }
   }
-  const auto refused = [&](const see::ProductPlan& plan) {
+  const auto refused = [&](const see::detail::ProductPlan& plan) {
     return says<see::Error>(
-        "needed", [&] { see::ProductCodes::fit(table, plan, 1, see::serial(), nothing); });
+        "needed", [&] { see::detail::ProductFit::fit(table, plan, 1, see::serial(), nothing); });
   };
   CHECK(refused({.parts = 0}));
   CHECK(refused({.parts = 12}));
@@ -273,7 +273,7 @@ TEST_CASE("Lloyd-Max levels are the means of what is nearest to them", "[baselin
 TEST_CASE("bits go where they help most, and no more than there are", "[baseline]") {
   const std::vector<double> variances{9, 4, 4, 1, 0.01, 0};
   for (const Index bits : {0, 1, 4, 9, 20, 100}) {
-    const see::PrincipalPlan plan = see::fill_bits(variances, bits);
+    const see::detail::PrincipalPlan plan = see::detail::fill_bits(variances, bits);
     CHECK(plan.row_bits() <= bits);
     CHECK((plan.row_bits() == bits || bits > 5 * see::LloydMax::most_bits));
     CHECK(std::is_sorted(plan.rates.rbegin(), plan.rates.rend()));
@@ -288,21 +288,22 @@ TEST_CASE("bits go where they help most, and no more than there are", "[baseline
     for (int b = 0; a + b <= 6; ++b)
       for (int c = 0; a + b + c <= 6; ++c)
         least = std::min(least, error(0, a) + error(1, b) + error(2, c) + error(3, 6 - a - b - c));
-  CHECK(see::fill_bits(std::span(variances).first(4), 6).distortion == Approx(least));
+  CHECK(see::detail::fill_bits(std::span(variances).first(4), 6).distortion == Approx(least));
 }
 
 TEST_CASE("principal codes err as Gaussian rows are expected to", "[baseline]") {
   const Table table = correlated(4000, 12);
-  const see::PrincipalFit fit(table, see::threads(2));
+  const see::detail::PrincipalFit fit(table, see::threads(2));
   for (const Index most : {6, 20, 40}) {
-    const see::PrincipalPlan plan = fit.choose([&](Index, Index bits) { return bits <= most; });
+    const see::detail::PrincipalPlan plan =
+        fit.choose([&](Index, Index bits) { return bits <= most; });
     CHECK(plan.row_bits() == most);
     const auto codes = fit.code(plan, nothing);
     CHECK(squared_error(*codes, table) / 4000 == Approx(plan.distortion).epsilon(0.05));
   }
-  const see::PrincipalPlan one = fit.choose([](Index axes, Index) { return axes <= 1; });
+  const see::detail::PrincipalPlan one = fit.choose([](Index axes, Index) { return axes <= 1; });
   CHECK(one.axes() == 1);
-  const see::PrincipalPlan none = fit.choose([](Index, Index) { return false; });
+  const see::detail::PrincipalPlan none = fit.choose([](Index, Index) { return false; });
   CHECK(none.axes() == 0);
   const RowMatrix<float> mean = rows_of(*fit.code(none, nothing));
   CHECK((mean.row(0) - table.matrix().colwise().mean()).norm() < 1e-2F);

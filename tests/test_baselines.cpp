@@ -13,6 +13,7 @@
 
 #include "baseline_tables.hpp"
 #include "catch.hpp"
+#include "see/file/model_file.hpp"
 #include "see/nn/dense.hpp"
 #include "see/nn/frozen.hpp"
 #include "see/nn/layer.hpp"
@@ -20,10 +21,8 @@
 
 using namespace baselines;
 
-static_assert(see::RowSource<see::Baseline>);
-static_assert(see::RowSource<see::CompressedTable>);
-static_assert(see::EmbeddingLayer<see::FrozenLayer<see::Baseline>>);
-static_assert(see::EmbeddingLayer<see::FrozenLayer<see::CompressedTable>>);
+static_assert(see::RowSource<see::RowCodes>);
+static_assert(see::RowSource<see::EntangledEmbedding<float>>);
 static_assert(see::EmbeddingLayer<see::FrozenLayer<see::TableRows>>);
 
 TEST_CASE("every baseline keeps to its bytes, its report and its file", "[baseline]") {
@@ -33,27 +32,25 @@ TEST_CASE("every baseline keeps to its bytes, its report and its file", "[baseli
       method.starts_with("int") ? std::vector{modest_ratio(method)} : std::vector{2.0, 4.0, 8.0};
   for (const double ratio : ratios) {
     INFO(method << ", ratio " << ratio);
-    const see::CompressedTable fitted = made(table, method, ratio);
+    const see::Model<> fitted = made(table, method, ratio);
     TempDir dir;
     const std::string path = dir / "m";
-    see::save_compressed(path, fitted);
+    see::save_model(path, fitted);
     const auto file = see::SafetensorsFile::open(path);
-    const see::ModelBytes bytes = see::compressed_bytes(file);
+    const see::ModelBytes bytes = see::model_bytes(file);
     CHECK(4.0 * 400 * 21 / double(bytes.total) >= ratio);
     CHECK(bytes.total + bytes.vocabulary == read_file(path).size());
-    CHECK(bytes.factors + bytes.index + bytes.gains + bytes.basis + bytes.residual + bytes.header ==
+    CHECK(bytes.factors + bytes.index + bytes.gains + bytes.basis + bytes.codes + bytes.header ==
           bytes.total);
-    CHECK(see::compressed_bytes(fitted).total == bytes.total);
-    const see::CompressedTable back = see::load_compressed(file);
+    CHECK(see::model_bytes(fitted).total == bytes.total);
+    const see::Model<> back = see::load_model(file);
     CHECK(rows_of(back) == rows_of(fitted));
-    CHECK(back.words()[399] == "w399");
-    CHECK(back.fit().at("method") == method);
-    CHECK((back.model() != nullptr) == (method == "word2ketxs"));
-    CHECK((back.baseline() == nullptr) == (method == "word2ketxs"));
-    const see::Fidelity fidelity = see::fidelity(see::TableRows(table), back);
-    CHECK(std::stod(back.fit().at("relative_error")) ==
-          Approx(fidelity.relative_error).margin(2e-6));
-    CHECK(std::stod(back.fit().at("mean_cosine")) == Approx(fidelity.mean_cosine).margin(2e-6));
+    CHECK(back.words[399] == "w399");
+    CHECK(back.fit.at("method") == method);
+    CHECK(back.embedding.parts().has_terms() == (method == "word2ketxs"));
+    const see::Fidelity fidelity = see::fidelity(see::TableRows(table), back.embedding);
+    CHECK(std::stod(back.fit.at("relative_error")) == Approx(fidelity.relative_error).margin(2e-6));
+    CHECK(std::stod(back.fit.at("mean_cosine")) == Approx(fidelity.mean_cosine).margin(2e-6));
     CHECK(fidelity.relative_error < 1);
   }
 }
@@ -63,7 +60,7 @@ TEST_CASE("baselines use the bytes that they are given", "[baseline]") {
   for (const std::string method : {"svd", "tt", "pq", "pca"}) {
     INFO(method);
     const auto error = [&](double ratio) {
-      return std::stod(made(table, method, ratio).fit().at("relative_error"));
+      return std::stod(made(table, method, ratio).fit.at("relative_error"));
     };
     CHECK(error(3) < error(6));
     CHECK(error(6) < error(10));
@@ -72,7 +69,7 @@ TEST_CASE("baselines use the bytes that they are given", "[baseline]") {
 
 TEST_CASE("equal seeds give equal baselines, whatever the threads", "[baseline]") {
   const Table table = correlated(300, 12);
-  for (const std::string& method : see::baseline_methods()) {
+  for (const std::string& method : methods()) {
     INFO(method);
     const auto one = made(table, method, modest_ratio(method));
     const auto two = made(table, method, modest_ratio(method), see::threads(3));
@@ -82,13 +79,13 @@ TEST_CASE("equal seeds give equal baselines, whatever the threads", "[baseline]"
 
 TEST_CASE("a row comes out the same whatever stands beside it", "[baseline]") {
   const Table table = correlated(300, 13);
-  for (const std::string& method : see::baseline_methods()) {
+  for (const std::string& method : methods()) {
     INFO(method);
     const auto fitted = made(table, method, modest_ratio(method));
     const RowMatrix<float> all = rows_of(fitted);
     const std::vector<Index> ids{299, 7, 7, 0};
     RowMatrix<float> wide = RowMatrix<float>::Constant(4, 15, 5);
-    fitted.forward(ids, wide.leftCols(13));
+    fitted.embedding.forward(ids, wide.leftCols(13));
     for (Index i = 0; i < 4; ++i)
       CHECK(wide.row(i).head(13) == all.row(ids[static_cast<std::size_t>(i)]));
     CHECK((wide.rightCols(2).array() == 5).all());
@@ -97,12 +94,12 @@ TEST_CASE("a row comes out the same whatever stands beside it", "[baseline]") {
 
 TEST_CASE("the unit of a table does not matter to a baseline", "[baseline]") {
   const Table table = correlated(300, 12, false);
-  for (const std::string& method : see::baseline_methods()) {
+  for (const std::string& method : methods()) {
     if (method == "word2ketxs") continue;  // factors of half precision, without a unit
     INFO(method);
     const auto error_at = [&](float unit) {
       const RowMatrix<float> scaled = unit * table.matrix();
-      return std::stod(made(table_of(scaled), method, 2).fit().at("relative_error"));
+      return std::stod(made(table_of(scaled), method, 2).fit.at("relative_error"));
     };
     CHECK(error_at(0x1p40F) == Approx(error_at(1)).epsilon(0.02).margin(2e-6));
     CHECK(error_at(0x1p-40F) == Approx(error_at(1)).epsilon(0.02).margin(2e-6));
@@ -111,26 +108,26 @@ TEST_CASE("the unit of a table does not matter to a baseline", "[baseline]") {
 
 TEST_CASE("the smallest size of every baseline is named and can be reached", "[baseline]") {
   const Table table = correlated(60, 8);
-  for (const std::string& method : see::baseline_methods()) {
+  for (const std::string& method : methods()) {
     INFO(method);
     const auto within = [&](std::uint64_t bytes) {
-      return see::compress_baseline(table, {.bytes = bytes, .method = method});
+      return see::compress(table, {.bytes = bytes, .method = method});
     };
     const std::string message = message_of<see::Error>([&] { within(10); });
     const std::string before = " takes ";
     REQUIRE(message.find(before) != message.npos);
     const auto least = std::stoull(message.substr(message.find(before) + before.size()));
     CHECK_THROWS_AS(within(least - 1), see::Error);
-    CHECK(see::compressed_bytes(within(least)).total <= least);
+    CHECK(see::model_bytes(within(least)).total <= least);
   }
 }
 
 TEST_CASE("a table of one row or one column can be compressed", "[baseline]") {
   for (const auto& [rows, cols] : {std::pair<Index, Index>{1, 5}, {9, 1}, {1, 1}})
-    for (const std::string& method : see::baseline_methods()) {
+    for (const std::string& method : methods()) {
       INFO(method << ' ' << rows << " x " << cols);
       const Table table = table_of(normal(rows, cols, 3));
-      const auto fitted = see::compress_baseline(table, {.bytes = 100000, .method = method});
+      const auto fitted = see::compress(table, {.bytes = 100000, .method = method});
       CHECK(rows_of(fitted).allFinite());
       if (method == "svd" || method == "tt" || method == "word2ketxs")
         CHECK((rows_of(fitted) - table.matrix()).norm() < 1e-2F * table.matrix().norm());
@@ -138,43 +135,39 @@ TEST_CASE("a table of one row or one column can be compressed", "[baseline]") {
 }
 
 TEST_CASE("a table of zeros comes back as zeros", "[baseline]") {
-  for (const std::string& method : see::baseline_methods()) {
+  for (const std::string& method : methods()) {
     INFO(method);
     const Table table = table_of(RowMatrix<float>::Zero(30, 6));
-    CHECK(rows_of(see::compress_baseline(table, {.bytes = 100000, .method = method})).isZero(0));
+    CHECK(rows_of(see::compress(table, {.bytes = 100000, .method = method})).isZero(0));
   }
 }
 
 TEST_CASE("baselines that make no sense are refused", "[baseline]") {
   const Table table = correlated(40, 8);
   const auto refused = [&](const see::CompressOptions& options, const Table& rows) {
-    CHECK_THROWS_AS(see::compress_baseline(rows, options), see::Error);
+    CHECK_THROWS_AS(see::compress(rows, options), see::Error);
   };
   refused({.ratio = 2, .method = "magic"}, table);
-  refused({.ratio = 2, .method = "auto"}, table);
   refused({.method = "svd"}, table);
   refused({.ratio = 2, .bytes = 4000, .method = "svd"}, table);
   refused({.ratio = -1, .method = "svd"}, table);
   refused({.ratio = 2, .method = "svd", .direction = 0.5}, table);
   refused({.ratio = 2, .method = "svd"}, Table());
-  CHECK_THROWS_AS(see::LowRank::fit(table, 0, see::serial()), see::Error);
-  CHECK_THROWS_AS(see::LowRank::fit(table, 9, see::serial()), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_low_rank(table, 0, see::serial()), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_low_rank(table, 9, see::serial()), see::Error);
   RowMatrix<float> bad = RowMatrix<float>::Ones(20, 4);
   bad(3, 2) = std::numeric_limits<float>::infinity();
-  for (const std::string& method : see::baseline_methods())
+  for (const std::string& method : methods())
     refused({.bytes = 100000, .method = method}, table_of(bad));
-  CHECK(see::compress_by_method(table, {.bytes = 100000, .method = "svd"}).baseline());
-  CHECK(see::compress_by_method(table, {.bytes = 100000, .method = "trellis"}).model());
 }
 
 TEST_CASE("a cancelled baseline throws", "[baseline]") {
   see::CompressOptions options;
   options.bytes = 100000;
-  for (const std::string& method : see::baseline_methods()) {
+  for (const std::string& method : methods()) {
     options.method = method;
     options.progress = [](const see::Progress&) { return false; };
-    CHECK(
-        says<see::Error>("cancelled", [&] { see::compress_baseline(correlated(40, 8), options); }));
+    CHECK(says<see::Error>("cancelled", [&] { see::compress(correlated(40, 8), options); }));
   }
 }
 
@@ -184,7 +177,7 @@ TEST_CASE("ids and outputs that do not fit are refused", "[baseline]") {
   const auto refused = [&](Index id, Index cols) {
     const std::array<Index, 1> ids{id};
     RowMatrix<float> rows(1, cols);
-    CHECK_THROWS_AS(fitted.forward(ids, rows), see::Error);
+    CHECK_THROWS_AS(fitted.embedding.forward(ids, rows), see::Error);
   };
   refused(300, 12);
   refused(-1, 12);

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "see/compress/compress.hpp"
+#include "see/file/model_file.hpp"
 #include "temp_dir.hpp"
 
 using see::Index;
@@ -39,7 +40,7 @@ TEST_CASE("a compressed model keeps to its bytes and its own report", "[compress
       INFO(method << ", ratio " << ratio);
       const auto model = see::compress(table, {.ratio = ratio, .method = method});
       const auto path = dir / "m";
-      see::save_model(path, model, see::compressed_precision);
+      see::save_model(path, model);
       const auto file = see::SafetensorsFile::open(path);
       const auto bytes = see::model_bytes(file);
       CHECK(4.0 * 400 * 20 / double(bytes.total) >= ratio);
@@ -62,7 +63,7 @@ TEST_CASE("what fits one size is named where another cannot be reached", "[compr
   const auto least = std::stoull(message.substr(message.find(before) + before.size()));
   CHECK_THROWS_AS(see::compress(table, {.bytes = least - 1}), see::Error);
   const auto model = see::compress(table, {.bytes = least});
-  CHECK(see::model_bytes(model, see::compressed_precision).total <= least);
+  CHECK(see::model_bytes(model).total <= least);
 }
 
 TEST_CASE("words of more energy get more terms where rows differ", "[compress]") {
@@ -77,7 +78,7 @@ TEST_CASE("words of more energy get more terms where rows differ", "[compress]")
   for (Index w = 0; w < 600; ++w)
     (w % 3 == 0 ? large : small) += double(lexicon.rank(w)) / (w % 3 == 0 ? 200 : 400);
   CHECK(large > small + 1);
-  CHECK(4.0 * 600 * 16 / double(see::model_bytes(model, see::compressed_precision).total) >= 5);
+  CHECK(4.0 * 600 * 16 / double(see::model_bytes(model).total) >= 5);
 }
 
 TEST_CASE("auto is the better of the methods where both are poor", "[compress]") {
@@ -109,9 +110,9 @@ TEST_CASE("terms stand before the residual where rows are made of them", "[compr
   const auto alone = see::compress(table, {.ratio = 12, .method = "trellis"});
   CHECK(both.fit.at("method") == "mixed");
   CHECK(both.embedding.parts().lexicon.senses() > 0);
-  CHECK(both.embedding.parts().residual);
+  CHECK(both.embedding.parts().codes);
   CHECK(std::stod(both.fit.at("relative_error")) < 0.7 * std::stod(alone.fit.at("relative_error")));
-  CHECK(see::model_bytes(both, see::compressed_precision).total <= rows * dim * 4 / 12);
+  CHECK(see::model_bytes(both).total <= rows * dim * 4 / 12);
 }
 
 TEST_CASE("the trellis coder keeps directions of short rows where asked to", "[compress]") {
@@ -151,16 +152,74 @@ TEST_CASE("equal seeds give equal models, whatever the threads", "[compress]") {
   CHECK(one.embedding.to_dense() == two.embedding.to_dense());
 }
 
-TEST_CASE("a cancelled compression is whole and says so", "[compress]") {
-  see::CompressOptions options;
-  options.ratio = 6;
-  options.method = "induced";
-  options.progress = [](const see::Progress&) { return false; };
-  const auto model = see::compress(clustered(300, 12), options);
-  CHECK(model.fit.at("status") == "cancelled");
-  CHECK(model.embedding.to_dense().allFinite());
-  options.method = "trellis";
-  CHECK(says<see::Error>("cancelled", [&] { see::compress(clustered(300, 12), options); }));
+TEST_CASE("a cancelled compression throws, whatever the method", "[compress]") {
+  for (const see::Method& method : see::compress_methods()) {
+    if (method.knowledge) continue;
+    see::CompressOptions options;
+    options.ratio = method.any_size ? 6 : 1.5;
+    options.method = method.name;
+    double before = 0;
+    options.progress = [&](const see::Progress& progress) {
+      CHECK((progress.fraction >= before && progress.fraction <= 1));
+      before = progress.fraction;
+      return method.name == "auto" || progress.fraction < 1;
+    };
+    if (method.name == "auto") continue;  // which tries several in turn
+    CHECK_THROWS_AS(see::compress(clustered(300, 12), options), see::Cancelled);
+    CHECK(before == 1);
+  }
+}
+
+TEST_CASE("budgets are used, and never exceeded", "[compress]") {
+  for (const auto& [rows, dim] : {std::pair<Index, Index>{400, 20}, {900, 12}, {250, 48}}) {
+    const Table table = clustered(rows, dim);
+    for (const see::Method& method : see::compress_methods()) {
+      if (method.knowledge || !method.any_size || method.name == "svd" || method.name == "tt" ||
+          method.name == "word2ketxs" || method.name == "auto")
+        continue;  // of whole ranks
+      for (const double ratio : {2.5, 4.0, 6.0, 9.0}) {
+        const auto budget = static_cast<std::uint64_t>(4 * double(rows * dim) / ratio);
+        see::Model<> model = [&] {
+          try {
+            return see::compress(table, {.ratio = ratio, .method = std::string(method.name)});
+          } catch (const see::Error&) {
+            return see::Model<>{see::make_word2ket<float>(1, 1, 1, 1)};
+          }
+        }();
+        if (model.embedding.num_embeddings() == 1) continue;  // below the smallest
+        INFO(method.name << ", " << rows << " x " << dim << ", ratio " << ratio);
+        const std::uint64_t bytes = see::model_bytes(model).total;
+        CHECK(bytes <= budget);
+        if (method.name == "trellis") CHECK(double(bytes) >= 0.97 * double(budget));
+        TempDir dir;
+        see::save_model(dir / "m", model);
+        const auto file = see::SafetensorsFile::open(dir / "m");
+        CHECK(see::model_bytes(file).total == bytes);
+        see::save_model(dir / "again", see::load_model(file));
+        CHECK(read_file(dir / "again") == read_file(dir / "m"));
+      }
+    }
+  }
+}
+
+TEST_CASE("words are looked up by name", "[compress]") {
+  const Table table = clustered(40, 8);
+  const auto model = see::compress(table, {.ratio = 1.2, .method = "svd"});
+  CHECK(model.vector("w7") == model.embedding(7));
+  const std::vector<std::string> some{"w3", "w39"};
+  CHECK(model.vectors(some) == model.embedding.forward(std::vector<Index>{3, 39}));
+  CHECK(says<see::Error>("no word \"quokka\"", [&] { model.vector("quokka"); }));
+}
+
+TEST_CASE("codes alone have nothing to train", "[compress]") {
+  auto model = see::compress(clustered(300, 12), {.ratio = 6, .method = "trellis"});
+  CHECK_FALSE(model.embedding.parts().has_terms());
+  CHECK(model.embedding.parameters().empty());
+  see::Gradient<float> gradient(model.embedding);
+  const std::vector<int> ids{1, 2};
+  CHECK(says<see::Error>("no parameters", [&] {
+    model.embedding.backward(ids, see::RowMatrix<float>::Ones(2, 12), gradient);
+  }));
 }
 
 TEST_CASE("a layer starts from a dense table, and trains on", "[compress]") {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "see/io/model_file.hpp"
+#include "see/file/model_file.hpp"
 #include "see/knowledge/compose.hpp"
 #include "see/knowledge/model_knowledge.hpp"
 #include "see/model/builders.hpp"
@@ -152,7 +152,7 @@ TEST_CASE("names count among the bytes of a model", "[knowledge_file]") {
   for (Index i = 0; i < model.knowledge.names.size(); ++i) names += model.knowledge.names[i].size();
   CHECK(bytes.knowledge > names);
   CHECK(bytes.total == std::filesystem::file_size(dir / "m") - bytes.vocabulary);
-  CHECK(bytes.total == bytes.factors + bytes.index + bytes.gains + bytes.basis + bytes.residual +
+  CHECK(bytes.total == bytes.factors + bytes.index + bytes.gains + bytes.basis + bytes.codes +
                            bytes.knowledge + bytes.header);
   CHECK(model_bytes(model, Precision::i8).total == bytes.total);
   model.knowledge = {};

@@ -101,9 +101,7 @@ KnowledgeModelOptions within(std::uint64_t bytes, bool residual) {
   return options;
 }
 
-std::uint64_t bytes_of_file(const Model<float>& model) {
-  return model_bytes(model, knowledge_precision).total;
-}
+std::uint64_t bytes_of_file(const Model<float>& model) { return model_bytes(model).total; }
 
 double number(const Model<float>& model, const char* name) { return std::stod(model.fit.at(name)); }
 
@@ -121,7 +119,7 @@ TEST_CASE("a model from knowledge keeps to its bytes and explains the table", "[
     if (residual) CHECK(bytes_of_file(model) > budget - budget / 25);
     if (!residual) CHECK(report.collisions == 0);
     CHECK(report.with_senses == toy.table.rows());
-    CHECK(bool(model.embedding.parts().residual) == residual);
+    CHECK(bool(model.embedding.parts().codes) == residual);
     CHECK(model.knowledge.settings.at("source") == "toy");
     double explained = number(model, "mean_explains") + number(model, "terms_explain");
     if (residual) explained += number(model, "residual_explains");
@@ -132,7 +130,7 @@ TEST_CASE("a model from knowledge keeps to its bytes and explains the table", "[
     CHECK(measured.relative_error == Approx(number(model, "relative_error")).margin(1e-6));
 
     const TempDir dir;
-    save_model(dir / "m", model, knowledge_precision);
+    save_model(dir / "m", model);
     const auto back = load_model<float>(dir / "m");
     CHECK((back.embedding.to_dense() - model.embedding.to_dense()).norm() <
           1e-4F * model.embedding.to_dense().norm());
@@ -148,8 +146,8 @@ TEST_CASE("a hybrid row is its terms and its residual", "[knowledge_model]") {
   CHECK(number(hybrid, "relative_error") < 0.8 * number(alone, "relative_error"));
 
   EmbeddingParts<float> parts = hybrid.embedding.parts();
-  const Residual residual = *parts.residual;
-  parts.residual = nullptr;
+  const auto residual = dynamic_cast<const TrellisCodes&>(*parts.codes);
+  parts.codes = nullptr;
   RowMatrix<float> rows = EntangledEmbedding<float>(parts).to_dense();
   Eigen::RowVectorXf rest(dim);
   for (Index w = 0; w < rows.rows(); ++w) {
@@ -206,7 +204,7 @@ TEST_CASE("a smaller model keeps terms that have names", "[knowledge_model]") {
       compress_on(toy.table, knowledge_of_names(toy.names), within(budget, true)).model;
   const auto terms_of = [](const Model<float>& model) {
     EmbeddingParts<float> parts = model.embedding.parts();
-    parts.residual = nullptr;
+    parts.codes = nullptr;
     return EntangledEmbedding<float>(std::move(parts)).to_dense();
   };
   const auto terms_bytes = static_cast<std::uint64_t>(number(large, "terms_bytes"));
@@ -236,7 +234,7 @@ TEST_CASE("a hybrid model composes words without senses", "[knowledge_model]") {
   knowledge.annotation = annotation_of(toy.names, 3);
   const Model<float> made = compress_on(toy.table, knowledge, within(budget, true)).model;
   const TempDir dir;
-  save_model(dir / "m", made, knowledge_precision);
+  save_model(dir / "m", made);
   const auto model = load_model<float>(dir / "m");
   const KnowledgeLexicon lexicon = knowledge_of(model);
   CHECK(to_notes(lexicon, {{"source", "toy"}}).settings == made.knowledge.settings);

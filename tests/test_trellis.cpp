@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "see/compress/trellis/fit_residual.hpp"
+#include "see/compress/trellis/fit_trellis.hpp"
 
 using see::Index;
 using see::RowMatrix;
@@ -24,16 +24,16 @@ RowMatrix<float> mixed_rows(Index rows, Index dim, std::uint64_t seed = 3) {
   return table;
 }
 
-see::ResidualFit fit(const RowMatrix<float>& rows, double bytes_a_row,
-                     see::ResidualOptions options = {}, const see::Executor& run = see::serial()) {
+see::TrellisFit fit(const RowMatrix<float>& rows, double bytes_a_row,
+                    see::TrellisOptions options = {}, const see::Executor& run = see::serial()) {
   if (options.window_bits == 0) options.window_bits = 8;
-  return see::fit_residual(
+  return see::fit_trellis(
       rows, static_cast<std::uint64_t>(bytes_a_row * static_cast<double>(rows.rows())), options,
       run);
 }
 
 /// Row w of a residual from its parts, one bit after another, by the formulas of its comment.
-std::vector<double> naive_row(const see::ResidualParts& parts, Index w) {
+std::vector<double> naive_row(const see::TrellisParts& parts, Index w) {
   const auto cell = [&](Index c, Index t) { return static_cast<std::size_t>(c * parts.dim + t); };
   const auto bits_of = [&](Index c) {
     std::uint64_t bits = 0;
@@ -73,16 +73,17 @@ std::vector<double> naive_row(const see::ResidualParts& parts, Index w) {
 }
 
 /// Largest |naive - decoded| / largest |naive| over all rows, by float and by double.
-void check_decoder(const see::Residual& residual) {
-  const Index dim = residual.dim();
-  RowMatrix<float> all(residual.rows(), dim);
-  std::vector<Index> ids(static_cast<std::size_t>(residual.rows()));
-  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = residual.rows() - 1 - static_cast<Index>(i);
-  residual.write_rows<float>(ids, all);
+void check_decoder(const see::TrellisCodes& residual) {
+  const Index dim = residual.embedding_dim();
+  RowMatrix<float> all(residual.num_embeddings(), dim);
+  std::vector<Index> ids(static_cast<std::size_t>(residual.num_embeddings()));
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = residual.num_embeddings() - 1 - static_cast<Index>(i);
+  residual.write_rows(ids, see::RowMatrixRef<float>(all));
   std::vector<float> single(static_cast<std::size_t>(dim)), sum(single.size(), 1.0F);
   std::vector<double> wide(single.size());
   const double tolerance = std::exp2(-8);  // of the deviations in memory
-  for (Index w = 0; w < residual.rows(); ++w) {
+  for (Index w = 0; w < residual.num_embeddings(); ++w) {
     const std::vector<double> naive = naive_row(residual.parts(), w);
     residual.write_row(w, single.data());
     residual.write_row(w, wide.data());
@@ -98,8 +99,9 @@ void check_decoder(const see::Residual& residual) {
       const double size = 1 + std::abs(double{single[t]}) + std::abs(mean);
       gap = std::max(gap, std::abs(wide[t] - double{single[t]}) / size);
       gap = std::max(gap, std::abs(double{sum[t]} - 1 - double{single[t]}) / size);
-      gap = std::max(
-          gap, std::abs(double{all(residual.rows() - 1 - w, Index(t))} - double{single[t]}) / size);
+      gap = std::max(gap, std::abs(double{all(residual.num_embeddings() - 1 - w, Index(t))} -
+                                   double{single[t]}) /
+                              size);
     }
     REQUIRE(worst <= tolerance);
     REQUIRE(gap <= 1e-6);
@@ -107,9 +109,9 @@ void check_decoder(const see::Residual& residual) {
 }
 
 /// Parts of two classes over dim columns with random codes; class 1 has fewer bits than a window.
-see::ResidualParts random_parts(Index rows, Index dim, int rate) {
+see::TrellisParts random_parts(Index rows, Index dim, int rate) {
   see::Random random(9);
-  see::ResidualParts parts;
+  see::TrellisParts parts;
   parts.rows = rows;
   parts.dim = dim;
   parts.classes = 2;
@@ -178,18 +180,18 @@ TEST_CASE("The table of a trellis holds each quantile once and stratifies all su
 
 TEST_CASE("Decoding a residual equals reading its windows bit by bit") {
   for (const Index dim : {2, 15, 16, 33, 100, 200})
-    for (const int rate : {1, 4}) check_decoder(see::Residual(random_parts(40, dim, rate)));
+    for (const int rate : {1, 4}) check_decoder(see::TrellisCodes(random_parts(40, dim, rate)));
 }
 
 TEST_CASE("A fitted residual decodes to what its encoder claims") {
   for (const double bytes : {3.0, 8.0, 14.0}) {
     const RowMatrix<float> rows = mixed_rows(400, 30);
-    const see::ResidualFit result = fit(rows, bytes, {.most_classes = 4});
-    check_decoder(result.residual);
+    const see::TrellisFit result = fit(rows, bytes, {.most_classes = 4});
+    check_decoder(result.codes);
     double error = 0;
     std::vector<float> row(30);
     for (Index w = 0; w < rows.rows(); ++w) {
-      result.residual.write_row(w, row.data());
+      result.codes.write_row(w, row.data());
       for (Index t = 0; t < 30; ++t)
         error += std::pow(double{rows(w, t)} - double{row[static_cast<std::size_t>(t)]}, 2);
     }
@@ -205,9 +207,9 @@ TEST_CASE("More bytes leave less error, and normal rows come near the Gaussian r
   for (Index i = 0; i < rows.size(); ++i) rows.data()[i] = static_cast<float>(random.normal());
   double last = 2 * double{rows.squaredNorm()};
   for (const double bits : {0.5, 1.0, 2.0, 3.0}) {
-    const double overhead = static_cast<double>(see::residual_overhead(300, 64, 1) + 8);
+    const double overhead = static_cast<double>(see::detail::trellis_bytes(300, 64, 1, 8));
     const double bytes = 64 * bits / 8 + overhead / 300;
-    const see::ResidualFit result = fit(rows, bytes, {.window_bits = 10, .most_classes = 1});
+    const see::TrellisFit result = fit(rows, bytes, {.window_bits = 10, .most_classes = 1});
     const double relative = result.error / double{rows.squaredNorm()};
     CHECK(result.error < last);
     CHECK(relative > std::exp2(-2 * bits) * 0.95);
@@ -219,24 +221,25 @@ TEST_CASE("More bytes leave less error, and normal rows come near the Gaussian r
 TEST_CASE("A residual takes the bytes of its arrays and no more than it was given") {
   const RowMatrix<float> rows = mixed_rows(300, 20);
   for (const std::uint64_t bytes : {1200U, 2000U, 4001U}) {
-    const see::Residual residual = see::fit_residual(rows, bytes, {.window_bits = 8}).residual;
-    const see::ResidualParts& parts = residual.parts();
+    const see::TrellisCodes residual = see::fit_trellis(rows, bytes, {.window_bits = 8}).codes;
+    const see::TrellisParts& parts = residual.parts();
     CHECK(residual.bytes() == parts.codes.bytes() + parts.row_classes.bytes().bytes() +
                                   parts.rates.bytes().bytes() + parts.sigmas.bytes() +
                                   parts.means.bytes() + parts.mean_scales.bytes() + 4);
     CHECK(residual.bytes() <= bytes);
     CHECK(residual.bytes() >= bytes * 95 / 100);
-    CHECK(see::residual_overhead(300, 20, parts.classes) + parts.codes.bytes() == residual.bytes());
+    CHECK(see::detail::trellis_bytes(300, 20, parts.classes, parts.codes.bytes()) ==
+          residual.bytes());
   }
-  CHECK(see::Residual().bytes() == 0);
+  CHECK(see::TrellisCodes().bytes() == 0);
 }
 
 TEST_CASE("A residual is the same for any number of threads") {
   const RowMatrix<float> rows = mixed_rows(700, 12);
-  const see::ResidualFit one = fit(rows, 6, {.most_classes = 8});
-  const see::ResidualFit three = fit(rows, 6, {.most_classes = 8}, see::threads(3));
-  const auto& a = one.residual.parts();
-  const auto& b = three.residual.parts();
+  const see::TrellisFit one = fit(rows, 6, {.most_classes = 8});
+  const see::TrellisFit three = fit(rows, 6, {.most_classes = 8}, see::threads(3));
+  const auto& a = one.codes.parts();
+  const auto& b = three.codes.parts();
   CHECK(one.error == three.error);
   CHECK(a.classes == b.classes);
   CHECK(std::equal(a.codes.begin(), a.codes.end(), b.codes.begin(), b.codes.end()));
@@ -382,54 +385,54 @@ TEST_CASE("Weights move error from heavy rows to light ones") {
   std::vector<float> weights;
   for (Index w = 0; w < rows.rows(); ++w)
     weights.push_back(1 / (1e-6F + rows.row(w).squaredNorm()));
-  const see::ResidualFit plain = fit(rows, 5), direction = fit(rows, 5, {.weights = weights});
-  CHECK(see::residual_error(see::AnyRows(see::TableRows(rows)), weights, direction.residual) <
-        see::residual_error(see::AnyRows(see::TableRows(rows)), weights, plain.residual));
-  CHECK(see::residual_error(see::AnyRows(see::TableRows(rows)), {}, plain.residual) <
-        see::residual_error(see::AnyRows(see::TableRows(rows)), {}, direction.residual));
+  const see::TrellisFit plain = fit(rows, 5), direction = fit(rows, 5, {.weights = weights});
+  CHECK(see::trellis_error(see::AnyRows(see::TableRows(rows)), weights, direction.codes) <
+        see::trellis_error(see::AnyRows(see::TableRows(rows)), weights, plain.codes));
+  CHECK(see::trellis_error(see::AnyRows(see::TableRows(rows)), {}, plain.codes) <
+        see::trellis_error(see::AnyRows(see::TableRows(rows)), {}, direction.codes));
 }
 
 TEST_CASE("Residuals of tiny and constant tables") {
   const RowMatrix<float> one = RowMatrix<float>::Constant(1, 1, 2.5F);
-  const see::ResidualFit single = see::fit_residual(one, 64);
+  const see::TrellisFit single = see::fit_trellis(one, 64);
   float value = 0;
-  single.residual.write_row(0, &value);
+  single.codes.write_row(0, &value);
   CHECK(value == Approx(2.5F));
   const RowMatrix<float> zeros = RowMatrix<float>::Zero(9, 5);
-  const see::ResidualFit nothing = see::fit_residual(zeros, 200);
+  const see::TrellisFit nothing = see::fit_trellis(zeros, 200);
   CHECK(nothing.error == 0);
   const RowMatrix<float> rows = mixed_rows(50, 1);
-  const see::ResidualFit column = see::fit_residual(rows, 120, {.window_bits = 8});
+  const see::TrellisFit column = see::fit_trellis(rows, 120, {.window_bits = 8});
   CHECK(column.error < 0.2 * double{rows.squaredNorm()});
-  check_decoder(column.residual);
-  const std::uint64_t least = see::residual_overhead(50, 1, 1) + see::packed_padding;
-  CHECK(see::fit_residual(rows, least).residual.bytes() <= least);
-  CHECK_THROWS_AS(see::fit_residual(rows, least - 1), see::Error);
+  check_decoder(column.codes);
+  const std::uint64_t least = see::detail::trellis_bytes(50, 1, 1, see::packed_padding);
+  CHECK(see::fit_trellis(rows, least).codes.bytes() <= least);
+  CHECK_THROWS_AS(see::fit_trellis(rows, least - 1), see::Error);
 }
 
 TEST_CASE("Fitting a residual refuses what it cannot use") {
   const RowMatrix<float> rows = mixed_rows(10, 4);
   RowMatrix<float> bad = rows;
   bad(3, 2) = NAN;
-  CHECK_THROWS_AS(see::fit_residual(bad, 500), see::Error);
-  CHECK_THROWS_AS(see::fit_residual(RowMatrix<float>(0, 4), 500), see::Error);
+  CHECK_THROWS_AS(see::fit_trellis(bad, 500), see::Error);
+  CHECK_THROWS_AS(see::fit_trellis(RowMatrix<float>(0, 4), 500), see::Error);
   std::vector<float> weights(9, 1.0F);
-  CHECK_THROWS_AS(see::fit_residual(rows, 500, {.weights = weights}), see::Error);
+  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.weights = weights}), see::Error);
   weights.assign(10, 1.0F);
   weights[4] = 0;
-  CHECK_THROWS_AS(see::fit_residual(rows, 500, {.weights = weights}), see::Error);
-  CHECK_THROWS_AS(see::fit_residual(rows, 500, {.window_bits = 7}), see::Error);
-  CHECK_THROWS_AS(see::fit_residual(rows, 500, {.window_bits = 17}), see::Error);
-  CHECK_THROWS_AS(see::fit_residual(rows, 500, {.most_classes = 0}), see::Error);
+  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.weights = weights}), see::Error);
+  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.window_bits = 7}), see::Error);
+  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.window_bits = 17}), see::Error);
+  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.most_classes = 0}), see::Error);
 }
 
 TEST_CASE("Parts that do not fit make no residual") {
-  const see::ResidualParts good = random_parts(20, 10, 2);
-  CHECK_NOTHROW(see::Residual(good));
+  const see::TrellisParts good = random_parts(20, 10, 2);
+  CHECK_NOTHROW(see::TrellisCodes(good));
   const auto refused = [&](auto&& change) {
-    see::ResidualParts parts = good;
+    see::TrellisParts parts = good;
     change(parts);
-    CHECK_THROWS_AS(see::Residual(parts), see::Error);
+    CHECK_THROWS_AS(see::TrellisCodes(parts), see::Error);
   };
   const auto with_rates = [&](std::size_t at, std::uint8_t rate) {
     std::vector<std::uint8_t> rates;

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "see/compress/plan/method.hpp"
 #include "see/core/types.hpp"
 #include "see/io/read_options.hpp"
+#include "see/knowledge/knowledge_sources.hpp"
 
 /// The commands of `see`: what each was asked for, and run(), which does it, prints to standard
 /// output and returns the exit code. run() throws see::Error where the input or the request is bad.
@@ -20,15 +22,10 @@ enum ExitCode : int {
 };
 
 /// Where senses and morphemes of words come from; what is empty is not there.
-struct KnowledgeFiles {
-  std::string wordnet;       ///< a folder
-  std::string hownet;        ///< for words that no WordNet knows
-  std::string babel;         ///< BabelSememe, for words that neither knows ...
-  std::string synset_words;  ///< ... and the synsets of words
-  std::string hunspell;      ///< a dictionary X.dic, with X.aff beside it
-  std::string morphemes;     ///< segmentations of words
+struct SourceFiles : KnowledgeFiles {
+  std::string hunspell = {};  ///< a dictionary X.dic, with X.aff beside it
 
-  bool any() const;
+  bool any() const { return KnowledgeFiles::any() || !hunspell.empty(); }
 };
 
 struct CompressCommand {
@@ -45,14 +42,13 @@ struct CompressCommand {
   std::uint64_t seed = 1;
   unsigned threads = 0;
   bool json = false;
-  KnowledgeFiles knowledge;
+  SourceFiles knowledge;
   std::optional<int> order;
   std::optional<Index> sememes;
 
   /// What `method` may be.
   static std::vector<std::string> methods();
-  /// Whether the method is one that takes `knowledge`.
-  bool from_knowledge() const { return method == "see" || method == "hybrid"; }
+  const Method& method_used() const;
   int run() const;
 };
 
@@ -84,7 +80,7 @@ struct InfoCommand {
 struct LookupCommand {
   std::string model;
   std::vector<std::string> words;
-  KnowledgeFiles knowledge;
+  SourceFiles knowledge;
   bool json = false;
 
   int run() const;

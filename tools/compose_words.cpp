@@ -23,11 +23,11 @@ Index chosen_sememes(const KnowledgeNotes& notes) {
 
 std::map<std::string, ComposedWord> compose_words(const Model<float>& model,
                                                   const std::vector<std::string>& words,
-                                                  const KnowledgeFiles& files) {
+                                                  const SourceFiles& files) {
   std::map<std::string, ComposedWord> composed;
   if (model.knowledge.empty() || words.empty()) return composed;
   const Vocabulary vocabulary = Vocabulary::from(words);
-  const KnowledgeSources sources(files);
+  const KnowledgeSources sources = open_sources(files);
   const Composer composer(knowledge_of(model));
   const AnySegmenter own{[&](std::string_view word, std::vector<Morph>& morphs) {
     composer.segmenter().segment(word, morphs);

@@ -6,8 +6,8 @@
 
 #include "commands.hpp"
 #include "see/core/types.hpp"
-#include "see/io/model_file.hpp"
 #include "see/knowledge/compose.hpp"
+#include "see/model/model.hpp"
 
 namespace see::cli {
 
@@ -20,6 +20,6 @@ struct ComposedWord {
 /// by the model's own morphs; none where the model has no knowledge.
 std::map<std::string, ComposedWord> compose_words(const Model<float>& model,
                                                   const std::vector<std::string>& words,
-                                                  const KnowledgeFiles& files);
+                                                  const SourceFiles& files);
 
 }  // namespace see::cli

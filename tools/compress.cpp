@@ -1,17 +1,19 @@
 #include "see/compress/compress.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <memory>
+#include <string>
 
 #include "commands.hpp"
-#include "compress_baseline.hpp"
-#include "compress_see.hpp"
 #include "console.hpp"
+#include "knowledge_sources.hpp"
 #include "progress_bar.hpp"
 #include "report.hpp"
-#include "see/baseline/compress_baseline.hpp"
 #include "see/compress/frequency.hpp"
 #include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/file/model_file.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/read_table.hpp"
 
@@ -48,7 +50,6 @@ std::vector<float> weights_of(const CompressCommand& command, const Table& table
 
 Model<float> compressed(const CompressCommand& command, const Table& table) {
   ProgressBar bar;
-  if (command.from_knowledge()) return compressed_on_knowledge(command, table, bar.callback());
   CompressOptions options;
   options.ratio = command.ratio;
   options.bytes = command.bytes;
@@ -59,11 +60,22 @@ Model<float> compressed(const CompressCommand& command, const Table& table) {
   options.progress = bar.callback();
   options.weights = weights_of(command, table);
   if (!command.activation.empty()) options.activation = read_npy(command.activation).matrix();
+  std::optional<KnowledgeSources> sources;
+  if (command.method_used().knowledge) {
+    detail::require(!table.words().empty(), command.table, ": has no words, needed for --method ",
+                    command.method);
+    const std::uint64_t budget = detail::byte_budget(table, options);
+    const Index sememes =
+        command.sememes ? *command.sememes
+                        : default_sememes(budget, table.dim(), command.method_used().direction);
+    sources = open_sources(command.knowledge);
+    options.knowledge = sources->knowledge_of_words(table.words(), sememes, command.order);
+  }
   if (command.checkpoint.empty()) return see::compress(table, options);
   options.checkpoint = command.checkpoint;
   const OrderlyInterrupt guard;
   options.progress = [&bar](const Progress& progress) {
-    bar.show(progress.stage, progress.fraction);
+    bar.show(progress);
     return interrupted == 0;
   };
   return see::compress(table, options);
@@ -72,29 +84,25 @@ Model<float> compressed(const CompressCommand& command, const Table& table) {
 }  // namespace
 
 std::vector<std::string> CompressCommand::methods() {
-  std::vector<std::string> names = compress_methods();
-  names.insert(names.begin(), "auto");
-  names.insert(names.end(), {"see", "hybrid"});
-  for (std::string& name : baseline_methods()) names.push_back(std::move(name));
+  std::vector<std::string> names;
+  for (const Method& method : compress_methods()) names.emplace_back(method.name);
   return names;
 }
+
+const Method& CompressCommand::method_used() const { return compress_method(method); }
 
 int CompressCommand::run() const {
   require_other_file(table, model);
   require_writable(model);
-  const bool trellis = method == "auto" || method == "trellis";
-  detail::require(trellis || activation.empty(),
-                  "--activation needs --method trellis or auto, not ", method);
-  detail::require(trellis || method == "induced" || (weights.empty() && checkpoint.empty()),
-                  "--weights and --checkpoint need --method trellis, induced or auto, not ",
-                  method);
-  if (is_baseline(method)) return save_baseline_of(*this, read(*this));
-  const Model<float> result = compressed(*this, read(*this));
-  const Precision precision = from_knowledge() ? knowledge_precision : compressed_precision;
-  save_model(model, result, precision);
+  const Table rows = read(*this);
+  const auto start = std::chrono::steady_clock::now();
+  const Model<float> result = compressed(*this, rows);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  save_model(model, result);
   std::error_code ignored;
   if (!checkpoint.empty()) std::filesystem::remove(checkpoint, ignored);
-  const Report report = describe(result, model_bytes(result, precision));
+  Report report = describe(result, model_bytes(result));
+  report.seconds = seconds.count();
   print(json ? to_json(report) : to_text(report));
   return success;
 }

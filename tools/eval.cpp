@@ -11,7 +11,6 @@
 #include "console.hpp"
 #include "progress_bar.hpp"
 #include "report.hpp"
-#include "see/baseline/compressed_table.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/eval/analogy.hpp"
@@ -19,6 +18,7 @@
 #include "see/eval/neighbors.hpp"
 #include "see/eval/rate_distortion.hpp"
 #include "see/eval/word_similarity.hpp"
+#include "see/file/model_file.hpp"
 #include "see/io/read_table.hpp"
 
 namespace see::cli {
@@ -53,16 +53,17 @@ MatchedRows match_by_word(const Vocabulary& table, const Vocabulary& model) {
   return rows;
 }
 
-MatchedRows match(const Table& table, const CompressedTable& model) {
-  const Index dim = model.embedding_dim();
+MatchedRows match(const Table& table, const Model<float>& model) {
+  const Index dim = model.embedding.embedding_dim();
   detail::require(table.dim() == dim, "the table has ", table.dim(),
                   " columns, needed the model's ", dim);
-  detail::require(table.words().empty() == model.words().empty(),
+  detail::require(table.words().empty() == model.words.empty(),
                   table.words().empty() ? "the model has words and the table none"
                                         : "the table has words and the model none",
                   ", needed words in both or in neither");
-  MatchedRows rows = table.words().empty() ? match_by_number(table.rows(), model.num_embeddings())
-                                           : match_by_word(table.words(), model.words());
+  MatchedRows rows = table.words().empty()
+                         ? match_by_number(table.rows(), model.embedding.num_embeddings())
+                         : match_by_word(table.words(), model.words);
   detail::require(!rows.original.empty(), "the table and the model have no word in common");
   return rows;
 }
@@ -94,7 +95,7 @@ struct Questions {
 class Evaluator {
  public:
   Evaluator(const EvalCommand& command, const Questions& questions, const Table& table,
-            const CompressedTable& model)
+            const Model<float>& model)
       : command_(command),
         questions_(questions),
         table_(table),
@@ -154,13 +155,13 @@ class Evaluator {
   const EvalCommand& command_;
   const Questions& questions_;
   const Table& table_;
-  const CompressedTable& model_;
+  const Model<float>& model_;
   Executor run_;
   MatchedRows rows_;
   WordLookup lookup_;
   TableRows all_rows_{table_};
   SelectedRows<TableRows> original_{all_rows_, rows_.original};
-  SelectedRows<CompressedTable> compressed_{model_, rows_.compressed};
+  SelectedRows<EntangledEmbedding<float>> compressed_{model_.embedding, rows_.compressed};
   ProgressBar bar_;
   std::size_t stages_begun_ = 0;
 };
@@ -170,14 +171,14 @@ class Evaluator {
 int EvalCommand::run() const {
   const Questions questions(*this);
   const auto file = SafetensorsFile::open(model);
-  const CompressedTable loaded = load_compressed(file);
-  detail::require((word_pairs.empty() && analogies.empty()) || !loaded.words().empty(), model,
+  const Model<float> loaded = load_model<float>(file);
+  detail::require((word_pairs.empty() && analogies.empty()) || !loaded.words.empty(), model,
                   ": has no words, needed them for --wordsim and --analogy");
   ReadReport read;
   const Table original = read_table(table, {.first = first}, &read);
   warn_of_duplicates(read.duplicates);
   Evaluator evaluator(*this, questions, original, loaded);
-  const Report report = evaluator.run(describe(loaded, compressed_bytes(file)));
+  const Report report = evaluator.run(describe(loaded, model_bytes(file)));
   print(json ? to_json(report) : to_text(report));
   return success;
 }

@@ -8,21 +8,21 @@
 #include "commands.hpp"
 #include "console.hpp"
 #include "progress_bar.hpp"
-#include "see/baseline/compressed_table.hpp"
 #include "see/core/parallel.hpp"
+#include "see/file/model_file.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/words_file.hpp"
 
 namespace see::cli {
 namespace {
 
-void append_rows(const CompressedTable& model, NpyWriter& writer) {
+void append_rows(const Model<float>& model, NpyWriter& writer) {
   constexpr Index block = 16384;
   constexpr std::size_t grain = 1024;
   const Executor run = threads();
   ProgressBar bar;
-  const Index rows = model.num_embeddings();
-  RowMatrix<float> numbers(std::min(block, rows), model.embedding_dim());
+  const Index rows = model.embedding.num_embeddings();
+  RowMatrix<float> numbers(std::min(block, rows), model.embedding.embedding_dim());
   std::vector<Index> ids(static_cast<std::size_t>(numbers.rows()));
   for (Index first = 0; first < rows; first += block) {
     bar.show("expanding", static_cast<double>(first) / static_cast<double>(rows));
@@ -30,7 +30,7 @@ void append_rows(const CompressedTable& model, NpyWriter& writer) {
     std::iota(ids.begin(), ids.end(), first);
     for_ranges(
         run, static_cast<std::size_t>(count), grain, [&](std::size_t begin, std::size_t end) {
-          model.forward(
+          model.embedding.forward(
               std::span<const Index>(ids).subspan(begin, end - begin),
               numbers.middleRows(static_cast<Index>(begin), static_cast<Index>(end - begin)));
         });
@@ -50,13 +50,13 @@ void require_no_words_beside(const std::filesystem::path& table) {
 
 int ExpandCommand::run() const {
   require_other_file(model, table);
-  const auto loaded = load_compressed(model);
+  const auto loaded = load_model<float>(model);
   const auto words = words_path(table);
   detail::require(words != table, table, ": is a name for words, needed one such as X.npy");
-  if (loaded.words().empty()) require_no_words_beside(table);
-  NpyWriter writer(table, loaded.num_embeddings(), loaded.embedding_dim());
+  if (loaded.words.empty()) require_no_words_beside(table);
+  NpyWriter writer(table, loaded.embedding.num_embeddings(), loaded.embedding.embedding_dim());
   append_rows(loaded, writer);
-  if (!loaded.words().empty()) write_words(words, loaded.words());
+  if (!loaded.words.empty()) write_words(words, loaded.words);
   writer.commit();
   return success;
 }

@@ -52,15 +52,15 @@ Json json_of(const std::string& name, const ComposedWord& word) {
 }  // namespace
 
 int LookupCommand::run() const {
-  const CompressedTable loaded = load_compressed(model);
-  const bool composes = loaded.model() && !loaded.model()->knowledge.empty();
+  const Model<float> loaded = load_model<float>(model);
+  const bool composes = !loaded.knowledge.empty();
   detail::require(composes || !knowledge.any(), model,
                   ": has no names of units, so it cannot compose words from what is known of them");
   std::vector<std::string> unseen;
   for (const std::string& word : words)
     if (!find_row(loaded, word)) unseen.push_back(word);
   std::map<std::string, ComposedWord> composed;
-  if (composes) composed = compose_words(*loaded.model(), unseen, knowledge);
+  if (composes) composed = compose_words(loaded, unseen, knowledge);
   int result = success;
   std::string lines;
   Json rows = Json::array();
@@ -82,9 +82,7 @@ int LookupCommand::run() const {
       result = word_not_found;
       continue;
     }
-    RowMatrix<float> found(1, loaded.embedding_dim());
-    loaded.forward({&*number, 1}, found);
-    const Row row = found.row(0);
+    const Row row = loaded.embedding(*number);
     if (json)
       rows.push_back(json_of(word, *number, row));
     else

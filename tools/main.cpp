@@ -13,6 +13,7 @@
 
 #include "commands.hpp"
 #include "console.hpp"
+#include "see/compress/methods.hpp"
 #include "see/error.hpp"
 #include "see/model/shape.hpp"
 #include "see/version.hpp"
@@ -154,6 +155,28 @@ void unmark(std::string& word) {
   if (word.starts_with(word_mark)) word.erase(word.begin());
 }
 
+/// The names of the methods that have a property, "a, b or c".
+std::string methods_with(bool Method::*property) {
+  std::vector<std::string> names;
+  for (const Method& method : compress_methods())
+    if (method.*property) names.emplace_back(method.name);
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " or ") + names[i];
+  return text;
+}
+
+/// Lines for people: what the methods are.
+std::string methods_text() {
+  std::string text = "Methods:\n";
+  for (const Method& method : compress_methods()) {
+    std::string name(method.name);
+    name.resize(11, ' ');
+    text += "  " + name + std::string(method.help) + '\n';
+  }
+  return text;
+}
+
 /// Sets up `see` on a CLI::App; parse() leaves in `run` what to do.
 class CommandLine {
  public:
@@ -221,7 +244,7 @@ class CommandLine {
         ->check(CLI::Range(0U, 4096U));
   }
 
-  static void add_knowledge(CLI::App* sub, KnowledgeFiles& files) {
+  static void add_knowledge(CLI::App* sub, SourceFiles& files) {
     const auto add = [&](const char* name, std::string& file, const char* what, const char* text) {
       return sub->add_option(name, file, text)->option_text(what);
     };
@@ -242,13 +265,14 @@ class CommandLine {
   void add_compress() {
     CLI::App* const sub =
         add("compress", "Compress a table to a given size.", compress_footer, compress_);
+    sub->footer(methods_text() + '\n' + compress_footer);
     add_table(sub, compress_.table, compress_.first);
     sub->add_option("-o,--output", compress_.model, "The model to write (required)")
         ->option_text("MODEL")
         ->required();
     add_size(sub, compress_.ratio, compress_.bytes);
     const auto methods = CompressCommand::methods();
-    sub->add_option("--method", compress_.method, "How: " + CLI::detail::join(methods, ", "))
+    sub->add_option("--method", compress_.method, "How, one of those below (auto)")
         ->option_text("NAME")
         ->check(CLI::IsMember(methods));
     sub->add_option("--direction", compress_.direction,
@@ -258,23 +282,25 @@ class CommandLine {
     sub->add_option(
            "--weights", compress_.weights,
            "How much each row's error counts: a .npy of one number a row, or zipf for rows "
-           "in order of frequency (methods trellis and induced)")
+           "in order of frequency (methods " +
+               methods_with(&Method::weights) + ")")
         ->option_text("FILE|zipf");
     sub->add_option("--activation", compress_.activation,
                     "Covariance of what reads the rows, a .npy of D x D: errors that it does not "
-                    "see are cheap (method trellis)")
+                    "see are cheap (methods " +
+                        methods_with(&Method::activation) + ")")
         ->option_text("FILE");
     sub->add_option("--checkpoint", compress_.checkpoint,
-                    "Keep what is done in FILE and go on from there after an interrupt (methods "
-                    "trellis and induced)")
+                    "Keep what is done in FILE and go on from there after an interrupt (methods " +
+                        methods_with(&Method::checkpoint) + ")")
         ->option_text("FILE");
     sub->add_option("--seed", compress_.seed, "Seed of all random choices (1)")
         ->option_text("S")
         ->check(CLI::NonNegativeNumber);
     add_knowledge(sub, compress_.knowledge);
     sub->add_option("--order", compress_.order,
-                    "Factors of a term, for methods see and hybrid (1 and 2 are tried; above 2 the "
-                    "role is repeated)")
+                    "Factors of a term, for methods " + methods_with(&Method::knowledge) +
+                        " (1 and 2 are tried; above 2 the role is repeated)")
         ->option_text("O")
         ->check(CLI::Range(1, max_order));
     sub->add_option("--sememes", compress_.sememes,
@@ -284,15 +310,23 @@ class CommandLine {
     add_threads(sub, compress_.threads);
     add_json(sub, compress_.json);
     sub->parse_complete_callback([this] {
-      if (compress_.from_knowledge() != compress_.knowledge.any())
-        throw CLI::ValidationError(
-            "compress", compress_.from_knowledge()
-                            ? "--method " + compress_.method +
-                                  " needs one of --wordnet, --hownet, --babel, --hunspell and "
-                                  "--morphemes"
-                            : "sources of knowledge need --method see or hybrid");
-      if (!compress_.from_knowledge() && (compress_.order || compress_.sememes))
-        throw CLI::ValidationError("compress", "--order and --sememes need --method see or hybrid");
+      const Method& method = compress_.method_used();
+      const auto need = [&](bool given, bool Method::*taken, const char* what) {
+        if (given && !(method.*taken))
+          throw CLI::ValidationError("compress", std::string(what) + " need --method " +
+                                                     methods_with(taken) + ", not " +
+                                                     compress_.method);
+      };
+      if (method.knowledge && !compress_.knowledge.any())
+        throw CLI::ValidationError("compress", "--method " + compress_.method +
+                                                   " needs one of --wordnet, --hownet, --babel, "
+                                                   "--hunspell and --morphemes");
+      need(compress_.knowledge.any(), &Method::knowledge, "sources of knowledge");
+      need(compress_.order || compress_.sememes, &Method::knowledge, "--order and --sememes");
+      need(!compress_.weights.empty(), &Method::weights, "--weights");
+      need(!compress_.activation.empty(), &Method::activation, "--activation");
+      need(!compress_.checkpoint.empty(), &Method::checkpoint, "--checkpoint");
+      need(compress_.direction != 0, &Method::direction, "--direction");
       require_one_size(compress_.ratio, compress_.bytes, "compress");
     });
   }

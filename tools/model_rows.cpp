@@ -7,28 +7,27 @@
 
 namespace see::cli {
 
-std::optional<Index> find_row(const CompressedTable& model, std::string_view word) {
-  if (!model.words().empty()) return model.words().find(word);
+std::optional<Index> find_row(const Model<float>& model, std::string_view word) {
+  if (!model.words.empty()) return model.words.find(word);
   Index row = -1;
   const char* const end = word.data() + word.size();
   const auto [stop, error] = std::from_chars(word.data(), end, row);
-  if (error != std::errc() || stop != end || row < 0 || row >= model.num_embeddings())
+  if (error != std::errc() || stop != end || row < 0 || row >= model.embedding.num_embeddings())
     return std::nullopt;
   return row;
 }
 
-std::string row_name(const CompressedTable& model, Index row) {
-  return model.words().empty() ? std::to_string(row) : std::string(model.words()[row]);
+std::string row_name(const Model<float>& model, Index row) {
+  return model.words.empty() ? std::to_string(row) : std::string(model.words[row]);
 }
 
-void complain_unknown(const CompressedTable& model, const std::string& path,
-                      std::string_view word) {
+void complain_unknown(const Model<float>& model, const std::string& path, std::string_view word) {
   const std::string quoted = json_quote(word);
-  if (!model.words().empty())
+  if (!model.words.empty())
     complain(path + ": has no word " + quoted);
   else
     complain(detail::text(path, ": has no words, and ", quoted, " is no row number below ",
-                          model.num_embeddings()));
+                          model.embedding.num_embeddings()));
 }
 
 }  // namespace see::cli

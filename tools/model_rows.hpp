@@ -4,18 +4,18 @@
 #include <string>
 #include <string_view>
 
-#include "see/baseline/compressed_table.hpp"
 #include "see/core/types.hpp"
+#include "see/file/model_file.hpp"
 
 namespace see::cli {
 
 /// The row of `word` in a model or, where the model has no words, the row of that number.
-std::optional<Index> find_row(const CompressedTable& model, std::string_view word);
+std::optional<Index> find_row(const Model<float>& model, std::string_view word);
 
 /// What find_row knows row `row` by.
-std::string row_name(const CompressedTable& model, Index row);
+std::string row_name(const Model<float>& model, Index row);
 
 /// Says on standard error that find_row found nothing.
-void complain_unknown(const CompressedTable& model, const std::string& path, std::string_view word);
+void complain_unknown(const Model<float>& model, const std::string& path, std::string_view word);
 
 }  // namespace see::cli

@@ -14,7 +14,7 @@
 namespace see::cli {
 namespace {
 
-std::string text_of(const CompressedTable& model, const std::vector<Neighbor>& neighbors) {
+std::string text_of(const Model<float>& model, const std::vector<Neighbor>& neighbors) {
   std::string lines;
   for (const Neighbor& neighbor : neighbors) {
     char cosine[32];
@@ -24,7 +24,7 @@ std::string text_of(const CompressedTable& model, const std::vector<Neighbor>& n
   return lines;
 }
 
-std::string json_of(const CompressedTable& model, const std::string& word, Index row,
+std::string json_of(const Model<float>& model, const std::string& word, Index row,
                     const std::vector<Neighbor>& neighbors) {
   using Json = nlohmann::ordered_json;
   Json list = Json::array();
@@ -39,16 +39,15 @@ std::string json_of(const CompressedTable& model, const std::string& word, Index
 }  // namespace
 
 int NeighborsCommand::run() const {
-  const auto loaded = load_compressed(model);
+  const auto loaded = load_model<float>(model);
   const auto row = find_row(loaded, word);
   if (!row) {
     complain_unknown(loaded, model, word);
     return word_not_found;
   }
   const std::array<Index, 1> self = {*row};
-  RowMatrix<float> query(1, loaded.embedding_dim());
-  loaded.forward(self, query);
-  const auto found = nearest(loaded, query, count, self, threads());
+  const RowMatrix<float> query = loaded.embedding.forward(self);
+  const auto found = nearest(loaded.embedding, query, count, self, threads());
   print(json ? json_of(loaded, word, *row, found[0]) : text_of(loaded, found[0]));
   return success;
 }

@@ -24,10 +24,10 @@ class ProgressBar {
     if (drawn_) write("\r\x1b[K");
   }
 
-  /// Draws the line, at most ten times a second for one stage.
+  /// Draws the line, at most ten times a second.
   void show(std::string_view stage, double fraction) {
     const auto now = std::chrono::steady_clock::now();
-    if (!terminal_ || (drawn_ && stage == stage_ && now < next_)) return;
+    if (!terminal_ || (drawn_ && now < next_)) return;
     next_ = now + std::chrono::milliseconds(100);
     stage_ = stage;
     drawn_ = true;
@@ -36,14 +36,25 @@ class ProgressBar {
     std::fill_n(bar.begin(), static_cast<std::size_t>(share * width), '#');
     char percent[8];
     std::snprintf(percent, sizeof percent, "%3.0f%%", 100 * share);
-    write("\r[" + bar + "] " + percent + "  " + stage_.substr(0, 24) + "\x1b[K");
+    write("\r[" + bar + "] " + percent + "  " + stage_.substr(0, 36) + "\x1b[K");
   }
 
-  /// For a fit; outlived by this object.
+  void show(const Progress& progress) {
+    std::string stage(progress.stage);
+    if (progress.seconds_left >= 1) {
+      const auto left = static_cast<long>(progress.seconds_left);
+      char text[32];
+      std::snprintf(text, sizeof text, ", %ld:%02ld left", left / 60, left % 60);
+      stage += text;
+    }
+    show(stage, progress.fraction);
+  }
+
+  /// For a job; outlived by this object.
   ProgressCallback callback() {
     if (!terminal_) return {};
     return [this](const Progress& progress) {
-      show(progress.stage, progress.fraction);
+      show(progress);
       return true;
     };
   }

@@ -38,8 +38,8 @@ double ratio(const Report& report) {
 
 /// The parts of bytes.total, in the order in which both forms print them.
 std::vector<std::pair<const char*, std::uint64_t>> shares(const ModelBytes& bytes) {
-  return {{"factors", bytes.factors}, {"index", bytes.index},       {"gains", bytes.gains},
-          {"basis", bytes.basis},     {"residual", bytes.residual}, {"knowledge", bytes.knowledge},
+  return {{"factors", bytes.factors}, {"index", bytes.index}, {"gains", bytes.gains},
+          {"basis", bytes.basis},     {"codes", bytes.codes}, {"knowledge", bytes.knowledge},
           {"header", bytes.header}};
 }
 
@@ -133,7 +133,6 @@ std::string senses_text(const Report& report) {
 std::string fit_text(const Report& report) {
   std::string text = report.method.empty() ? "unknown" : report.method;
   if (!report.seed.empty()) text += ", seed " + report.seed;
-  if (!report.status.empty()) text += ", " + report.status;
   if (report.seconds) text += format(", %.1f s", *report.seconds);
   return text;
 }
@@ -149,6 +148,7 @@ std::string accuracy_text(const AnalogyCount& count) {
 }
 
 void add_form(Lines& lines, const Report& report) {
+  lines.add("row", report.how);
   lines.add("words", grouped(report.words));
   lines.add("dimension", grouped(report.dim));
   if (!report.factor_dims.empty()) {
@@ -163,7 +163,7 @@ void add_form(Lines& lines, const Report& report) {
 void add_size(Lines& lines, const Report& report) {
   lines.add("size", grouped(report.bytes.total) + " bytes, ratio " + format("%.2f", ratio(report)));
   for (const auto& [name, bytes] : shares(report.bytes))
-    lines.share(name, bytes, report.bytes.total);
+    if (bytes > 0) lines.share(name, bytes, report.bytes.total);
   lines.add("vocabulary", grouped(report.bytes.vocabulary) + " bytes, in no ratio");
 }
 
@@ -186,13 +186,12 @@ void add_knowledge(Lines& lines, const KnowledgeSummary& knowledge, Index words)
                                  " after");
   if (knowledge.equal_terms)
     lines.add("equal terms", grouped(*knowledge.equal_terms) +
-                                 " words have the terms of another and differ by their residual");
+                                 " words have the terms of another and differ by their codes");
   if (!knowledge.mean_explains || !knowledge.terms_explain) return;
   std::string parts = "mean " + percent(*knowledge.mean_explains, 1) + ", terms " +
                       percent(*knowledge.terms_explain, 1);
   if (knowledge.terms_bytes) parts += " (in " + grouped(*knowledge.terms_bytes) + " bytes)";
-  if (knowledge.residual_explains)
-    parts += ", residual " + percent(*knowledge.residual_explains, 1);
+  if (knowledge.residual_explains) parts += ", codes " + percent(*knowledge.residual_explains, 1);
   lines.add("explained", parts);
 }
 
@@ -241,10 +240,26 @@ void add_notes(Report& report, const Metadata& fit, const ModelBytes& bytes) {
   report.bytes = bytes;
   report.method = note(fit, "method");
   report.seed = note(fit, "seed");
-  report.status = note(fit, "status");
   report.relative_error = parse<double>(note(fit, "relative_error"));
   report.mean_cosine = parse<double>(note(fit, "mean_cosine"));
-  report.seconds = parse<double>(note(fit, "seconds"));
+}
+
+/// A sentence on how a row is rebuilt, naming only what the model has.
+std::string how_rows_are_made(const Model<float>& model) {
+  const EmbeddingParts<float>& parts = model.embedding.parts();
+  const std::string codes = parts.codes ? std::string(parts.codes->kind()) + " codes" : "";
+  std::string text = codes;
+  if (parts.has_terms()) {
+    text = parts.shape.order() == 1 ? "the sum of the units of its senses"
+                                    : "the sum over its senses of Kronecker products of " +
+                                          std::to_string(parts.shape.order()) + " units";
+    if (parts.inventories[0].rank() > 1)
+      text += " (" + std::to_string(parts.inventories[0].rank()) + " vectors each)";
+    if (!codes.empty()) text += ", plus " + codes + " of what that leaves";
+  }
+  if (parts.basis.has_axes()) text += ", in " + grouped(parts.shape.width()) + " principal axes";
+  if (parts.basis.has_mean()) text += ", about a mean";
+  return text + (parts.layer_norm ? ", then a LayerNorm" : "");
 }
 
 KnowledgeSummary summary_of(const Model<float>& model) {
@@ -258,7 +273,7 @@ KnowledgeSummary summary_of(const Model<float>& model) {
   knowledge.with_morphs_only = parse<Index>(note(model, "with_morphs_only"));
   knowledge.with_neither = parse<Index>(note(model, "with_neither"));
   knowledge.senses_a_word = parse<double>(note(model, "senses_a_word"));
-  if (model.embedding.parts().residual) {
+  if (model.embedding.parts().codes) {
     knowledge.equal_terms = parse<Index>(note(model, "collisions"));
   } else {
     knowledge.collisions_before = parse<Index>(note(model, "collisions_before"));
@@ -273,23 +288,19 @@ KnowledgeSummary summary_of(const Model<float>& model) {
 
 }  // namespace
 
-Report describe(const CompressedTable& table, const ModelBytes& bytes) {
-  if (table.model()) return describe(*table.model(), bytes);
-  Report report;
-  report.words = table.num_embeddings();
-  report.dim = table.embedding_dim();
-  add_notes(report, table.fit(), bytes);
-  return report;
-}
-
 Report describe(const Model<float>& model, const ModelBytes& bytes) {
   const Lexicon& lexicon = model.embedding.lexicon();
   Report report;
   report.words = model.embedding.num_embeddings();
   report.dim = model.embedding.embedding_dim();
-  report.factor_dims = model.embedding.shape().factor_dims();
-  report.units = lexicon.table().sizes;
-  if (report.words > 0) {
+  report.how = how_rows_are_made(model);
+  const EmbeddingParts<float>& parts = model.embedding.parts();
+  if (parts.codes) report.codes = parts.codes->kind();
+  if (parts.has_terms()) {
+    report.factor_dims = parts.shape.factor_dims();
+    report.units = lexicon.table().sizes;
+  }
+  if (parts.has_terms() && report.words > 0) {
     report.rank_min = report.rank_max = lexicon.rank(0);
     for (Index w = 0; w < report.words; ++w) {
       report.rank_min = std::min(report.rank_min, lexicon.rank(w));
@@ -325,7 +336,7 @@ std::string to_json(const Report& report) {
   json["seconds"] = or_null(report.seconds);
   json["method"] = or_null(report.method);
   json["seed"] = or_null(parse<std::uint64_t>(report.seed));
-  json["status"] = or_null(report.status);
+  json["coder"] = or_null(report.codes);
   json["knowledge"] = report.knowledge ? json_of(*report.knowledge) : Json();
   json["matched"] = evaluation ? Json(evaluation->matched) : Json();
   json["neighbor_overlap_10"] = evaluation ? or_null(evaluation->neighbor_overlap) : Json();

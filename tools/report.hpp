@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "see/baseline/compressed_table.hpp"
 #include "see/core/types.hpp"
 #include "see/eval/analogy.hpp"
 #include "see/eval/word_similarity.hpp"
-#include "see/io/model_file.hpp"
+#include "see/file/model_bytes.hpp"
+#include "see/model/model.hpp"
 
 namespace see::cli {
 
@@ -44,8 +44,8 @@ struct KnowledgeSummary {
   Index units = 0;  ///< sememes, morphs, classes of words, distinctions
   std::optional<Index> with_senses, with_morphs_only, with_neither;  ///< words
   std::optional<double> senses_a_word;
-  std::optional<Index> collisions_before, collisions;  ///< none where a residual tells words apart
-  std::optional<Index> equal_terms;  ///< words with the terms of an earlier one, beside a residual
+  std::optional<Index> collisions_before, collisions;  ///< none where codes tell words apart
+  std::optional<Index> equal_terms;  ///< words with the terms of an earlier one, beside codes
   std::optional<double> mean_explains, terms_explain, residual_explains;  ///< of sum |x|^2
   std::optional<std::uint64_t> terms_bytes;                               ///< of the file
 };
@@ -54,7 +54,9 @@ struct KnowledgeSummary {
 struct Report {
   Index words = 0;
   Index dim = 0;
-  std::vector<Index> factor_dims;  ///< none of a baseline
+  std::string how;                 ///< a row is made, a sentence
+  std::string codes;               ///< kind of the codes, or empty
+  std::vector<Index> factor_dims;  ///< none without terms
   std::vector<Index> units;        ///< of each inventory
   Index rank_min = 0;
   double rank_mean = 0;
@@ -62,17 +64,15 @@ struct Report {
   ModelBytes bytes;
   std::string method;
   std::string seed;
-  std::string status;
   std::optional<double> relative_error;
   std::optional<double> mean_cosine;
-  std::optional<double> seconds;
+  std::optional<double> seconds;  ///< that compressing took
   std::optional<KnowledgeSummary> knowledge;
   std::optional<Evaluation> evaluation;
 };
 
 /// What a model and the notes in its file say.
 Report describe(const Model<float>& model, const ModelBytes& bytes);
-Report describe(const CompressedTable& table, const ModelBytes& bytes);
 
 /// One JSON object with the same keys for every command, null where one does not apply.
 std::string to_json(const Report& report);

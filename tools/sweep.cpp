@@ -10,8 +10,7 @@
 #include "commands.hpp"
 #include "console.hpp"
 #include "progress_bar.hpp"
-#include "see/baseline/compress_baseline.hpp"
-#include "see/baseline/compressed_table.hpp"
+#include "see/compress/compress.hpp"
 #include "see/core/row_source.hpp"
 #include "see/eval/error.hpp"
 #include "see/eval/neighbors.hpp"
@@ -22,8 +21,8 @@
 namespace see::cli {
 namespace {
 
-/// Methods that write one size wherever it fits.
-bool has_one_size(const std::string& method) { return method == "int8" || method == "int4"; }
+/// Whether the method writes one size wherever it fits.
+bool has_one_size(const std::string& method) { return !compress_method(method).any_size; }
 
 /// [0, 10), [10, 20), [20, 50), [50, 100) ... up to `rows`.
 std::vector<RankRange> rank_ranges(Index rows) {
@@ -93,7 +92,7 @@ class Sweeper {
       return true;
     };
     try {
-      measure(compress_by_method(table_, options), model);
+      measure(compress(table_, options), model);
     } catch (const FileError&) {
       throw;
     } catch (const Error& error) {
@@ -102,9 +101,9 @@ class Sweeper {
     sweep_.models.push_back(std::move(model));
   }
 
-  void measure(const CompressedTable& made, SweepModel& model) {
-    model.bytes = compressed_bytes(made);
-    const Fidelity fidelity = see::fidelity(original_, made, run_);
+  void measure(const Model<float>& made, SweepModel& model) {
+    model.bytes = model_bytes(made);
+    const Fidelity fidelity = see::fidelity(original_, made.embedding, run_);
     model.relative_error = fidelity.relative_error;
     if (fidelity.cosine_rows > 0) model.mean_cosine = fidelity.mean_cosine;
     model.bound = bound(static_cast<double>(model.bytes.total));
@@ -113,7 +112,7 @@ class Sweeper {
       std::vector<Index> rows(static_cast<std::size_t>(range.last - range.first));
       std::iota(rows.begin(), rows.end(), range.first);
       model.error_of_ranks.push_back(
-          see::fidelity(original_, made, rows, rows, run_).relative_error);
+          see::fidelity(original_, made.embedding, rows, rows, run_).relative_error);
     }
     if (best_ && model.relative_error >= sweep_.models[*sweep_.best].relative_error) return;
     best_ = made;
@@ -161,9 +160,10 @@ class Sweeper {
     return words;
   }
 
-  std::vector<NeighborSample> neighbors(const CompressedTable& model) const {
+  std::vector<NeighborSample> neighbors(const Model<float>& model) const {
     const std::vector<Index> rows = sample_rows(table_.rows());
-    const auto before = nearest_words(original_, rows), after = nearest_words(model, rows);
+    const auto before = nearest_words(original_, rows),
+               after = nearest_words(model.embedding, rows);
     std::vector<NeighborSample> samples;
     for (std::size_t i = 0; i < rows.size(); ++i)
       samples.push_back({name(rows[i]), rows[i], before[i], after[i]});
@@ -176,7 +176,7 @@ class Sweeper {
   TableRows original_{table_};
   Spectrum spread_;
   Sweep sweep_;
-  std::optional<CompressedTable> best_;  ///< of least error at the ratio looked into
+  std::optional<Model<float>> best_;  ///< of least error at the ratio looked into
   ProgressBar bar_;
 };
 
@@ -206,9 +206,9 @@ void write(const std::string& path, const std::string& text) {
 }  // namespace
 
 std::vector<std::string> SweepCommand::known_methods() {
-  std::vector<std::string> names = compress_methods();
-  names.insert(names.begin(), "auto");
-  for (std::string& name : baseline_methods()) names.push_back(std::move(name));
+  std::vector<std::string> names;
+  for (const Method& method : compress_methods())
+    if (!method.knowledge) names.emplace_back(method.name);
   return names;
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "see/core/types.hpp"
-#include "see/io/model_tensors.hpp"
+#include "see/file/model_bytes.hpp"
 
 namespace see::cli {
 
@@ -66,8 +66,8 @@ struct Sweep {
 
 /// The parts of bytes.total.
 inline std::vector<std::pair<const char*, std::uint64_t>> size_parts(const ModelBytes& bytes) {
-  return {{"factors", bytes.factors}, {"index", bytes.index},       {"gains", bytes.gains},
-          {"basis", bytes.basis},     {"residual", bytes.residual}, {"knowledge", bytes.knowledge},
+  return {{"factors", bytes.factors}, {"index", bytes.index}, {"gains", bytes.gains},
+          {"basis", bytes.basis},     {"codes", bytes.codes}, {"knowledge", bytes.knowledge},
           {"header", bytes.header}};
 }
 

@@ -4,6 +4,7 @@
 #include "console.hpp"
 #include "progress_bar.hpp"
 #include "report.hpp"
+#include "see/file/model_file.hpp"
 
 namespace see::cli {
 
@@ -16,12 +17,10 @@ int TruncateCommand::run() const {
   options.bytes = bytes;
   options.run = see::threads(threads);
   options.progress = bar.callback();
-  // Factors as they lie, so that terms which are kept are written as they were.
-  const Model<float> larger = load_model<float>(model, {.keep_storage = true});
+  const Model<float> larger = load_model<float>(model);
   const Model<float> result = truncate(larger, options);
-  const Precision precision = result.knowledge.empty() ? compressed_precision : knowledge_precision;
-  save_model(smaller, result, precision);
-  const Report report = describe(result, model_bytes(result, precision));
+  save_model(smaller, result);
+  const Report report = describe(result, model_bytes(result));
   print(json ? to_json(report) : to_text(report));
   return success;
 }

@@ -18,6 +18,6 @@
 namespace see {
 
 /// Highest model-file format that this library writes and reads (docs/format.md).
-inline constexpr int format_version = 2;
+inline constexpr int format_version = 3;
 
 }  // namespace see

@@ -225,8 +225,8 @@ Flat solve_damped(Problem& problem, const Flat& b, const Flat& diagonal, double 
 /// inventory.
 ///
 /// `table` is num_embeddings() x embedding_dim(); the padding row is ignored. Start from factors
-/// that are not zero. Deterministic, whatever the executor. Where progress returns false, the fit
-/// ends as `cancelled` with the best parameters so far.
+/// that are not zero. Deterministic, whatever the executor. Where progress returns false, it
+/// throws Cancelled; the embedding keeps the best parameters so far.
 ///
 /// Cost: iterations * inner_iterations * (order + 5) lookups of every row; memory: some ten copies
 /// of the parameters. Throws, and changes nothing, where the table has another size or a number
@@ -248,19 +248,14 @@ FitReport fit(EntangledEmbedding<Scalar, Order>& embedding, ConstRowMatrixRef<fl
     energy -= table.row(*embedding.padding_idx()).template cast<double>().squaredNorm();
   const auto relative = [&](double error) { return energy > 0 ? error / energy : 0.0; };
   FitReport report;
-  const auto proceed = [&](double fraction) {
-    return !options.progress || options.progress({"fitting", fraction, report.relative_error});
-  };
+  const ProgressReport proceed(options.progress);
 
   detail::FitProblem<Scalar, Order> problem(embedding, table, options.run);
   Flat half_gradient;
   double error = problem.error(&half_gradient), damping = 1e-2;
   report.relative_error = relative(error);
   while (report.iterations < options.iterations) {
-    if (!proceed(double(report.iterations) / options.iterations)) {
-      report.status = FitStatus::cancelled;
-      return report;
-    }
+    proceed("fitting", double(report.iterations) / options.iterations, report.relative_error);
     Flat diagonal = problem.curvature();
     diagonal.array() += diagonal.mean() * Scalar(1e-6) + std::numeric_limits<Scalar>::min();
     const double before = error;
@@ -287,7 +282,7 @@ FitReport fit(EntangledEmbedding<Scalar, Order>& embedding, ConstRowMatrixRef<fl
     }
     problem.error(&half_gradient);
   }
-  proceed(1);
+  proceed("fitting", 1, report.relative_error);
   return report;
 }
 

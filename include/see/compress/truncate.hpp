@@ -1,57 +1,63 @@
 #pragma once
 
-#include <algorithm>
-#include <chrono>
-#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "see/compress/compress.hpp"
 #include "see/compress/compress_options.hpp"
 #include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
-#include "see/io/model_file.hpp"
+#include "see/file/model_bytes.hpp"
+#include "see/model/model.hpp"
 
 namespace see {
 
 namespace detail {
 
-/// A model whose terms have names, as they are, with a new residual in what they leave of the
-/// budget; none where the model is no such one or its terms take more than half of the budget.
+/// The dense table that a model stands for.
+inline Table rebuilt_table(const Model<float>& model, const Executor& run) {
+  const Index rows = model.embedding.num_embeddings(), dim = model.embedding.embedding_dim();
+  std::vector<float> values(static_cast<std::size_t>(rows) * static_cast<std::size_t>(dim));
+  constexpr std::size_t block = 1024;
+  for_ranges(run, static_cast<std::size_t>(rows), block, [&](std::size_t first, std::size_t last) {
+    Eigen::Map<RowMatrix<float>> out(values.data() + first * std::size_t(dim),
+                                     static_cast<Index>(last - first), dim);
+    forward_range(model.embedding, static_cast<Index>(first), out);
+  });
+  return {model.words, Array<float>(std::move(values)), rows, dim};
+}
+
+/// A model whose terms have names, as they are, with new codes in what they leave of the budget;
+/// none where the model is no such one or its terms take more than half of the budget.
 inline std::optional<Model<float>> with_terms_kept(const Model<float>& model, const Table& rebuilt,
                                                    const CompressOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
-  EmbeddingParts<float> parts = model.embedding.parts();
   const bool plain =
       options.weights.empty() && options.activation.size() == 0 && options.checkpoint.empty();
-  if (model.knowledge.empty() || !parts.residual || options.method != "auto" || !plain)
+  EmbeddingParts<float> parts = model.embedding.parts();
+  if (model.knowledge.empty() || !parts.codes || options.method != "auto" || !plain)
     return std::nullopt;
-  parts.residual = {};
-  const EntangledEmbedding<float> terms(std::move(parts));
-  Model<float> smaller{terms, model.words, longest_knowledge_notes(), model.knowledge};
-  smaller.fit.insert(model.fit.begin(), model.fit.end());
-  const std::uint64_t budget = byte_budget(rebuilt, options);
-  const std::uint64_t bytes = model_bytes(smaller, knowledge_precision).total;
-  if (bytes > budget / 2 || !has_room_for_residual(rebuilt, bytes, budget)) return std::nullopt;
-  const std::vector<float> weights = row_weights(rebuilt.matrix(), options);
-  const auto progress = [&](double done) {
-    require(!options.progress || options.progress({"coding", done, std::nan("")}),
-            "compressing was cancelled");
-  };
-  smaller.embedding = with_residual_in(terms, rebuilt, bytes, budget,
-                                       {.weights = weights, .progress = progress}, options.run);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  const Fidelity fidelity = see::fidelity(TableRows(rebuilt), smaller.embedding, options.run);
-  smaller.fit = model.fit;
-  smaller.fit["relative_error"] = fixed(fidelity.relative_error, 6);
-  smaller.fit["seconds"] = fixed(seconds.count(), 1);
+  parts.codes = {};
+  Model<float> smaller = model;
+  smaller.embedding = EntangledEmbedding<float>(std::move(parts));
+  for (auto& [name, value] : fit_notes("")) smaller.fit.try_emplace(name, value);
   smaller.fit.erase("residual_explains");
+  const std::uint64_t budget = byte_budget(rebuilt, options);
+  if (model_bytes(smaller).total > budget / 2 || !has_room_for_codes(smaller, budget))
+    return std::nullopt;
+  const ProgressReport report(options.progress);
+  const std::vector<float> weights = row_weights(rebuilt.matrix(), options);
+  add_codes(smaller, rebuilt, budget,
+            {.weights = weights, .progress = [&](double done) { report("coding", done); }},
+            options.run);
+  const Fidelity fidelity = see::fidelity(TableRows(rebuilt), smaller.embedding, options.run);
+  smaller.fit["relative_error"] = note_number(fidelity.relative_error);
   return smaller;
 }
 
@@ -61,26 +67,17 @@ inline std::optional<Model<float>> with_terms_kept(const Model<float>& model, co
 /// model rebuilds are compressed anew. The error of what comes out is about the sum of both errors,
 /// since what the first coder lost the second cannot see. The notes have "lost", the relative error
 /// against `model`, in place of "relative_error" and "mean_cosine", which only the table could
-/// tell. Memory: the dense table and what compress() needs. Throws as compress(), and where
-/// the size asked for is not below the model's.
+/// tell. The file has at most the bytes asked for. Memory: the dense table and what compress()
+/// needs. Throws as compress(), and where the size asked for is not below the model's.
 ///
-/// A model made from knowledge with a residual keeps its terms, and so the names of units and the
+/// A model made from knowledge with codes keeps its terms, and so the names of units and the
 /// composing of words that it lacks, where they take at most half of the bytes and the method is
-/// auto; it is to be written with knowledge_precision, all others with compressed_precision.
+/// auto.
 ///
 ///     const auto smaller = see::truncate(see::load_model("vectors.see"), {.ratio = 40});
 inline Model<float> truncate(const Model<float>& model, const CompressOptions& options) {
-  const std::uint64_t bytes = model_bytes(model, compressed_precision).total;
-  const Index rows = model.embedding.num_embeddings(), dim = model.embedding.embedding_dim();
-  std::vector<float> values(static_cast<std::size_t>(rows) * static_cast<std::size_t>(dim));
-  constexpr std::size_t block = 1024;
-  for_ranges(options.run, static_cast<std::size_t>(rows), block,
-             [&](std::size_t first, std::size_t last) {
-               Eigen::Map<RowMatrix<float>> out(values.data() + first * std::size_t(dim),
-                                                static_cast<Index>(last - first), dim);
-               detail::forward_range(model.embedding, static_cast<Index>(first), out);
-             });
-  const Table rebuilt(model.words, Array<float>(std::move(values)), rows, dim);
+  const std::uint64_t bytes = model_bytes(model).total;
+  const Table rebuilt = detail::rebuilt_table(model, options.run);
   const std::uint64_t budget = detail::byte_budget(rebuilt, options);
   detail::require(budget < bytes, "truncating a model of ", bytes, " bytes to ", budget,
                   ", needed fewer than it has");

@@ -15,4 +15,8 @@ inline constexpr Index int8_block = 32;
 /// Scales of a unit of `length` numbers in Storage::i8.
 constexpr Index int8_scales(Index length) { return (length + int8_block - 1) / int8_block; }
 
+/// How a model file stores factors, gains, scales and basis, the wider first. Gains of
+/// GainScope::term take F32 at least. i8: factors as Storage::i8, the rest as F16.
+enum class Precision { f64, f32, f16, bf16, i8 };
+
 }  // namespace see

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "see/core/metadata.hpp"
 #include "see/core/types.hpp"
 #include "see/io/number.hpp"
 
@@ -24,9 +24,6 @@ struct Tensor {
   std::vector<Index> shape;
   std::span<const std::byte> bytes;
 };
-
-/// What a safetensors file says of itself.
-using Metadata = std::map<std::string, std::string, std::less<>>;
 
 namespace detail {
 

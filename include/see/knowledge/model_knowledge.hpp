@@ -11,11 +11,11 @@
 #include "see/core/types.hpp"
 #include "see/core/vocabulary.hpp"
 #include "see/error.hpp"
-#include "see/io/knowledge_notes.hpp"
-#include "see/io/model_file.hpp"
 #include "see/knowledge/annotation.hpp"
 #include "see/knowledge/lexicon_builder.hpp"
 #include "see/knowledge/slot_filling.hpp"
+#include "see/model/knowledge_notes.hpp"
+#include "see/model/model.hpp"
 
 /// What a knowledge lexicon needs beside its layer to compose words, to and from model files.
 namespace see {

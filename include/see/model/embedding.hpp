@@ -32,8 +32,8 @@ namespace see {
 ///     E(w) = LayerNorm(mean + (cut_p(z(w)) + r(w)) A)
 ///
 /// where u_{w,s,j} is the unit that the lexicon names for slot j of sense s, cut_p keeps the first
-/// p entries, and h (word scale), g (gains), r (residual), mean and A (basis) and LayerNorm may
-/// each be absent. What is trained are units, gains and LayerNorm.
+/// p entries, and h (word scale), g (gains), r (row w of the codes), mean and A (basis) and
+/// LayerNorm may each be absent. What is trained are units, gains and LayerNorm.
 ///
 /// `Order` is o where a program means one order alone: the constructor refuses all others. It makes
 /// nothing faster (0.99 of the time of Eigen::Dynamic, within noise): look-ups and gradients choose
@@ -61,8 +61,8 @@ class EntangledEmbedding {
         layout_(parts_.shape.factor_dims(), kernel::lanes<Scalar>),
         dim_(parts_.embedding_dim()) {
     detail::require_one_register_width();
-    detail::require(Order == Eigen::Dynamic || parts_.shape.order() == Order, "a shape of order ",
-                    parts_.shape.order(), ", needed ", Order);
+    detail::require(Order == Eigen::Dynamic || !parts_.has_terms() || parts_.shape.order() == Order,
+                    "a shape of order ", parts_.shape.order(), ", needed ", Order);
     parts_.validate();
     if (parts_.padding_idx && *parts_.padding_idx < 0) *parts_.padding_idx += num_embeddings();
     for (const auto& inventory : parts_.inventories)
@@ -234,6 +234,9 @@ class EntangledEmbedding {
   template <IdRange Ids>
   void backward(const Ids& ids, ConstRowMatrixRef<Scalar> out_gradient, Gradient<Scalar>& gradient,
                 const Executor& run = serial()) const {
+    detail::require(!shapes_.empty(),
+                    "a gradient of an embedding of codes alone, which have no "
+                    "parameters, needed one with terms (see::from_pretrained learns some)");
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
                         "a gradient");
     gradient.check_form(shapes_);
@@ -312,7 +315,7 @@ class EntangledEmbedding {
 
   /// Whether rows are sums of terms and nothing else.
   bool is_plain() const noexcept {
-    return !parts_.residual && !parts_.layer_norm && !parts_.basis.has_axes() &&
+    return !parts_.codes && !parts_.layer_norm && !parts_.basis.has_axes() &&
            !parts_.basis.has_mean();
   }
 

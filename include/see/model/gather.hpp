@@ -26,10 +26,10 @@ class Gather {
 
   Gather(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout)
       : Gather(parts, layout, parts.gains) {
-    with_residual_ = parts.residual != nullptr;
+    with_codes_ = parts.codes != nullptr;
   }
 
-  /// For derivatives: other gains, or directions for one slot, and no residual.
+  /// For derivatives: other gains, or directions for one slot, and no codes.
   Gather(const EmbeddingParts<Scalar>& parts, const kernel::Layout& layout,
          const Array<Scalar>& gains, int direction_slot = -1,
          const std::vector<Inventory<Scalar>>* directions = nullptr)
@@ -94,7 +94,7 @@ class Gather {
       to = kernel::detail::at_least(work_.scratch, rows * width);
       stride = width;
     }
-    const bool terms = parts_.lexicon.senses() > 0 || !with_residual_;
+    const bool terms = parts_.lexicon.senses() > 0 || !with_codes_;
     if (!terms) pipeline.next += rows;
     for (Index done = 0; terms && done < rows; done += batch) {
       const Index turn = pipeline.next / batch % 2, size = std::min(batch, rows - done);
@@ -113,9 +113,9 @@ class Gather {
         sense += rank;
       }
     }
-    if (with_residual_)
-      add_residuals(pipeline.id + pipeline.next - rows,
-                    RowMatrixStride(to, rows, width, Eigen::OuterStride<>(stride)));
+    if (with_codes_)
+      add_codes(pipeline.id + pipeline.next - rows,
+                RowMatrixStride(to, rows, width, Eigen::OuterStride<>(stride)));
     if (basis.has_axes())
       kernel::matrix_product(to, width, rows, basis.axes.data(), out.cols(), width, out.cols(),
                              start, out.data(), out.outerStride());
@@ -138,7 +138,7 @@ class Gather {
 
   /// r(w) added to the rows of `to`.
   template <class Id>
-  void add_residuals(const Id* id, RowMatrixStride to) const {
+  void add_codes(const Id* id, RowMatrixStride to) const {
     constexpr Index most = 64;
     std::array<Index, most> words;
     for (Index first = 0; first < to.rows(); first += most) {
@@ -146,9 +146,9 @@ class Gather {
       std::copy_n(id + first, count, words.begin());
       const auto some = std::span<const Index>(words).first(std::size_t(count));
       if (parts_.lexicon.senses() == 0)
-        parts_.residual->write_rows(some, RowMatrixRef<Scalar>(to.middleRows(first, count)));
+        parts_.codes->write_rows(some, RowMatrixRef<Scalar>(to.middleRows(first, count)));
       else
-        parts_.residual->add_rows(some, RowMatrixRef<Scalar>(to.middleRows(first, count)));
+        parts_.codes->add_rows(some, RowMatrixRef<Scalar>(to.middleRows(first, count)));
     }
   }
 
@@ -287,7 +287,7 @@ class Gather {
   const EmbeddingParts<Scalar>& parts_;
   const kernel::Layout& layout_;
   const Array<Scalar>& gains_;
-  bool with_residual_ = false;
+  bool with_codes_ = false;
   bool narrow_ = false;
   std::vector<Slot>& slots_ = slots_of_thread();
   kernel::KronSum<Scalar> sum_;

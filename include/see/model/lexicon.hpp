@@ -104,6 +104,14 @@ class Lexicon {
     packed_ = writer.finish();
   }
 
+  /// The index of words of which none has a sense, without inventories.
+  static Lexicon without_senses(Index words) {
+    detail::require(words >= 0, "a lexicon of ", words, " words");
+    Lexicon lexicon;
+    lexicon.words_ = words;
+    return lexicon;
+  }
+
   /// Adopts a packed index (of a file). `ranks` has an entry a word, or one for all of them. Throws
   /// where sizes do not fit or a unit does not exist. O(senses * order), or O(1) where every
   /// inventory has a power of two of units.

@@ -10,7 +10,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/model/lexicon.hpp"
-#include "see/model/residual.hpp"
+#include "see/model/row_codes.hpp"
 #include "see/model/sememe.hpp"
 #include "see/model/shape.hpp"
 #include "see/model/transform.hpp"
@@ -21,7 +21,9 @@ namespace see {
 /// (`term`, shared by all words), or one for each sense of each word.
 enum class GainScope { none, term, sense };
 
-/// What an entangled embedding is made of; EntangledEmbedding states the formula.
+/// What an entangled embedding is made of; EntangledEmbedding states the formula. Without
+/// inventories it has no terms: rows are those of the codes, the lexicon is without_senses() and
+/// the shape is the codes' width alone.
 template <class Scalar>
 struct EmbeddingParts {
   Shape shape;
@@ -30,7 +32,7 @@ struct EmbeddingParts {
   GainScope gain_scope = GainScope::none;
   Array<Scalar> gains = {};
   WordScale<Scalar> word_scale = {};
-  std::shared_ptr<const Residual> residual = {};  ///< constant; null: none
+  std::shared_ptr<const RowCodes> codes = {};  ///< constant; null: none
   Basis<Scalar> basis = {};
   std::optional<LayerNorm<Scalar>> layer_norm = {};
   std::optional<Index> padding_idx = {};  ///< negative: counted from the end
@@ -40,6 +42,7 @@ struct EmbeddingParts {
     return basis.has_axes() ? static_cast<Index>(basis.axes.size()) / shape.width() : shape.width();
   }
 
+  bool has_terms() const noexcept { return !inventories.empty(); }
   bool has_gains() const noexcept { return gain_scope != GainScope::none; }
 
   /// The number of the gain of sense `s` of word `w` among the gains.
@@ -54,15 +57,16 @@ struct EmbeddingParts {
 
   /// Throws unless the parts fit each other: the lexicon's order is the shape's; each slot names an
   /// inventory whose dim is the slot's factor dimension and whose size is the one that the lexicon
-  /// counts on; the inventories of one sense have equal rank; gains, scales, residual, basis and
+  /// counts on; the inventories of one sense have equal rank; gains, scales, codes, basis and
   /// LayerNorm have the sizes that their scope and the dimensions ask for; the padding row exists.
   void validate() const {
     validate_slots();
     validate_gains();
     validate_transforms();
     detail::require(
-        !residual || (residual->rows() == lexicon.words() && residual->dim() == shape.width()),
-        "a residual of ", residual ? residual->rows() : 0, " x ", residual ? residual->dim() : 0,
+        !codes ||
+            (codes->num_embeddings() == lexicon.words() && codes->embedding_dim() == shape.width()),
+        "codes of ", codes ? codes->num_embeddings() : 0, " x ", codes ? codes->embedding_dim() : 0,
         ", needed ", lexicon.words(), " words of width ", shape.width());
     const Index words = lexicon.words();
     detail::require(!padding_idx || (*padding_idx >= -words && *padding_idx < words),
@@ -71,6 +75,12 @@ struct EmbeddingParts {
 
  private:
   void validate_slots() const {
+    if (!has_terms()) {
+      detail::require(codes != nullptr, "an embedding without terms and codes, needed one of them");
+      detail::require(lexicon.senses() == 0 && lexicon.table().sizes.empty(), "a lexicon of ",
+                      lexicon.senses(), " senses without inventories");
+      return;
+    }
     const SlotTable& table = lexicon.table();
     detail::require(lexicon.order() == shape.order(), "a lexicon of order ", lexicon.order(),
                     ", needed the shape's ", shape.order());

@@ -312,7 +312,7 @@ class ScoreBatch {
     const auto for_words = [&](const auto& change) {
       for (Index k = 0; k < count; ++k) change(word(k), out + k * lanes_);
     };
-    if (!parts.word_scale.empty() && !parts.residual)
+    if (!parts.word_scale.empty() && !parts.codes)
       for_words([&](Index w, Scalar* scores) {
         const Scalar scale = parts.word_scale(w);
         for (Index i = 0; i < lanes_; ++i) scores[i] *= scale;

@@ -57,13 +57,13 @@ class ScoreWays {
   const EmbeddingParts<Scalar>& parts() const noexcept { return parts_; }
 
   /// The layer of the sums of products alone: cut, without basis and LayerNorm, and without scales
-  /// unless there is a residual, which is no part of what they scale.
+  /// unless there are codes, which are no part of what they scale.
   const EntangledEmbedding<Scalar>& sums() const noexcept { return sums_; }
 
   /// Whether `states` hidden states together are scored cheaper against rows of sums(), expanded a
-  /// block at a time, than by the ways. Always with a residual.
+  /// block at a time, than by the ways. Always with codes.
   bool by_rows(Index states) const {
-    if (parts().residual) return true;
+    if (parts().codes) return true;
     const auto words = static_cast<double>(parts().lexicon.words());
     const double expand =
         senses() * (2 * vectors(0) * static_cast<double>(parts().shape.product()) + 300);
@@ -112,7 +112,7 @@ class ScoreWays {
 
  private:
   static EmbeddingParts<Scalar> without_transforms(EmbeddingParts<Scalar> parts) {
-    if (!parts.residual) parts.word_scale = {};
+    if (!parts.codes) parts.word_scale = {};
     parts.basis = {};
     parts.layer_norm.reset();
     parts.padding_idx.reset();

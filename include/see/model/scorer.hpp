@@ -27,7 +27,7 @@ namespace see {
 /// The senses that share inventories are scored the cheaper of two ways (detail::ScoreWay): by a
 /// table of the scores of all pairs of units and one look-up a sense, or by partial products with
 /// all units of the last slot and one short dot product a sense. Where little is shared (word2ket),
-/// there is a residual, or many hidden states would need tables that leave the cache, rows are
+/// there are codes, or many hidden states would need tables that leave the cache, rows are
 /// expanded a block at a time for up to 64 states. All are exact: a cut product is met by zeros
 /// behind the hidden state, and LayerNorm by two numbers a word.
 ///

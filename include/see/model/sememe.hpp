@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -114,6 +115,7 @@ class Inventory {
   /// The numbers for writing, after a change to native storage where it is another. O(size).
   Scalar* mutate() {
     if (storage_ != Storage::native) *this = stored_as(Storage::native);
+    narrow_.reset();
     return values_.mutate();
   }
 
@@ -155,13 +157,16 @@ class Inventory {
   }
 
   /// The same units in another storage, rounded to nearest; itself where it has that storage.
-  /// Throws where a number is too large for it.
+  /// Throws where a number is too large for it. What was widened from a storage and not written to
+  /// since goes back to it bit for bit.
   Inventory stored_as(Storage storage) const {
     if (storage == storage_) return *this;
+    if (narrow_ && narrow_->storage() == storage) return *narrow_;
     if (storage_ != Storage::native) {
       Inventory wide(size_, rank_, dim_);
       Scalar* to = wide.values_.mutate();
       for (Index u = 0; u < size_; ++u) read(u, to + u * rank_ * dim_);
+      wide.narrow_ = std::make_shared<const Inventory>(*this);
       return wide.stored_as(storage);
     }
     if (storage == Storage::f16) return rounded<Eigen::half>(storage);
@@ -232,9 +237,10 @@ class Inventory {
   }
 
   Storage storage_ = Storage::native;
-  Array<Scalar> values_;         // native
-  Array<std::uint16_t> halves_;  // f16, bf16: the numbers; i8: the scales
-  Array<std::int8_t> codes_;     // i8
+  Array<Scalar> values_;                     // native
+  Array<std::uint16_t> halves_;              // f16, bf16: the numbers; i8: the scales
+  Array<std::int8_t> codes_;                 // i8
+  std::shared_ptr<const Inventory> narrow_;  // what the numbers were widened from, if they were
   Index size_ = 0;
   Index rank_ = 1;
   Index dim_ = 1;

@@ -61,8 +61,8 @@ Scalar factored_inner_product(const WordFactors<Scalar>& a, const WordFactors<Sc
 /// Whether rows are sums of products as they are, so that inner products can be taken of factors.
 template <class Scalar>
 bool is_plain_sum(const EmbeddingParts<Scalar>& parts) {
-  return !parts.layer_norm && !parts.residual && !parts.basis.has_axes() &&
-         !parts.basis.has_mean() && parts.shape.width() == parts.shape.product();
+  return !parts.layer_norm && !parts.codes && !parts.basis.has_axes() && !parts.basis.has_mean() &&
+         parts.shape.width() == parts.shape.product();
 }
 
 /// Whether the factors of two words cost fewer multiply-adds than their rows.
@@ -79,7 +79,7 @@ bool factors_are_cheaper(const EmbeddingParts<Scalar>& parts, Index a, Index b) 
 
 }  // namespace detail
 
-/// <E(a[i]), E(b[i])> for pairs of words, into `out`. Without LayerNorm, residual, basis and cut,
+/// <E(a[i]), E(b[i])> for pairs of words, into `out`. Without LayerNorm, codes, basis and cut,
 ///
 ///     <E(a), E(b)> = sum_{s, t} g_{a,s} g_{b,t} prod_j <f_{a,s,j}, f_{b,t,j}>
 ///

@@ -114,6 +114,7 @@ class Inducer {
         state_(std::move(state)),
         options_(options),
         checkpoint_(checkpoint),
+        report_(options.progress),
         random_(options.seed),
         terms_(terms_for(grid, state_.plan, all_rows)) {}
 
@@ -160,10 +161,9 @@ class Inducer {
     state_.codes = std::move(codes);
     const std::size_t part = grain_for(n, 20, 1024);
     while (state_.coded < n) {
-      const SearchEffort effort =
-          cancelled() ? SearchEffort{1, options_.preselect, 0} : full_effort();
       const std::size_t last = std::min(n, state_.coded + part);
-      encode_rows(grid_.rows, state_.coded, last, state_.model, effort, state_.codes, options_.run);
+      encode_rows(grid_.rows, state_.coded, last, state_.model, full_effort(), state_.codes,
+                  options_.run);
       state_.coded = last;
       report("coding", 0.4 + 0.5 * static_cast<double>(last) / static_cast<double>(n),
              std::numeric_limits<double>::quiet_NaN());
@@ -174,13 +174,11 @@ class Inducer {
   void polish() {
     TermModel& model = state_.model;
     TermCodes& codes = state_.codes;
-    if (!cancelled()) {
-      refit(grid_, codes, model, options_.run);
-      sort_scales(model, codes);
-      const SearchEffort effort{0, options_.preselect, 1};
-      encode_rows(grid_.rows, 0, codes.scale.size(), model, effort, codes, options_.run);
-      refit(grid_, codes, model, options_.run);
-    }
+    refit(grid_, codes, model, options_.run);
+    sort_scales(model, codes);
+    const SearchEffort effort{0, options_.preselect, 1};
+    encode_rows(grid_.rows, 0, codes.scale.size(), model, effort, codes, options_.run);
+    refit(grid_, codes, model, options_.run);
     round_model(grid_, codes, model, options_.run);
     sort_scales(model, codes);
   }
@@ -204,19 +202,16 @@ class Inducer {
   }
 
  private:
-  bool cancelled() const noexcept { return state_.status == FitStatus::cancelled; }
-
-  /// Keeps the state and tells the caller of it. Where that one wants no more, throws if the state
-  /// is kept, and is `cancelled` from here on if not.
+  /// Keeps the state and tells the caller of it. Where that one wants no more, the state is kept
+  /// and Cancelled thrown.
   void report(std::string_view stage, double fraction, double error) {
     if (checkpoint_) keep(*checkpoint_, state_, false);
-    if (cancelled() || !options_.progress) return;
-    if (options_.progress({stage, fraction, error})) return;
-    if (checkpoint_ && checkpoint_->keeps()) {
-      keep(*checkpoint_, state_, true);
-      fail<Error>("compressing was cancelled");
+    try {
+      report_(stage, fraction, error);
+    } catch (const Cancelled&) {
+      if (checkpoint_) keep(*checkpoint_, state_, true);
+      throw;
     }
-    state_.status = FitStatus::cancelled;
   }
 
   SearchEffort full_effort() const { return {options_.beam, options_.preselect, options_.sweeps}; }
@@ -246,6 +241,7 @@ class Inducer {
   InducedState state_;
   const InducedOptions& options_;
   Checkpoint* checkpoint_;
+  ProgressReport report_;
   Random random_;
   std::vector<std::uint16_t> terms_;
 };
@@ -262,7 +258,7 @@ inline void validate_induced_input(ConstRowMatrixRef<float> table, Index dim) {
 }
 
 /// The same as `induce`, from a state on that `checkpoint` keeps: where progress returns false
-/// then, the state is kept and Error thrown. Throws FileError where the state is one of another
+/// then, the state is kept and Cancelled thrown. Throws FileError where the state is one of another
 /// table.
 inline InducedCode induce_from(ConstRowMatrixRef<float> table, InducedState state,
                                const InducedOptions& options, Checkpoint* checkpoint) {
@@ -294,8 +290,7 @@ inline InducedCode induce_from(ConstRowMatrixRef<float> table, InducedState stat
 /// coding it and least-squares refits; then all rows are coded with a beam search, the model is
 /// refitted to them, and single terms are improved (Babenko and Lempitsky, "Additive quantization",
 /// CVPR 2014, with Kronecker products for codewords). Deterministic for a seed, whatever the
-/// executor. Where progress returns false, the remaining rows are coded greedily and the status is
-/// `cancelled`.
+/// executor. Where progress returns false, throws Cancelled.
 ///
 /// Cost: about (iterations * sample + 2 n) * beam * terms * (K1 + preselect * K2) * q2
 /// multiply-adds and n (q1 q2 + terms) numbers of memory. Throws on an invalid plan or table, and

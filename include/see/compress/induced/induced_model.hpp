@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,16 +9,15 @@
 
 #include "see/compress/induced/induce.hpp"
 #include "see/compress/induced/induce_choose.hpp"
+#include "see/compress/plan/budget.hpp"
+#include "see/compress/plan/fit_request.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/table.hpp"
 #include "see/error.hpp"
-#include "see/io/model_file.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/model.hpp"
 
 namespace see {
-
-/// How the numbers of a compressed model are stored (term gains excepted, which are F32).
-inline constexpr Precision compressed_precision = Precision::f16;
 
 /// An induced code as the parts of an embedding: order 2, one inventory a slot, as many senses a
 /// word as its row has terms, one gain a term.
@@ -50,13 +48,7 @@ inline EmbeddingParts<float> to_parts(const InducedCode& code) {
 
 namespace detail {
 
-inline std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
-
-/// A model of the size that `plan` leads to, its numbers all zero.
+/// A model of the size that `plan` leads to, its numbers all zero and without notes.
 inline Model<float> blank_model(const InducedPlan& plan, const Table& table) {
   InducedCode code;
   code.plan = plan;
@@ -76,42 +68,37 @@ inline Model<float> blank_model(const InducedPlan& plan, const Table& table) {
   }
   if (plan.mean) code.mean = Vector<float>::Zero(plan.dim);
   if (plan.basis) code.axes = RowMatrix<float>::Zero(plan.width, plan.dim);
-  return {EntangledEmbedding<float>(to_parts(code)), table.words(), {}};
-}
-
-/// Notes on a fit, at least as long as any real ones.
-inline Metadata longest_notes() {
-  return {{"method", "induced"},         {"seed", std::string(20, '9')},
-          {"status", "iteration limit"}, {"relative_error", std::string(12, '9')},
-          {"mean_cosine", "-0.999999"},  {"seconds", std::string(10, '9')}};
+  return {EntangledEmbedding<float>(to_parts(code)), table.words(), {}, {}, Precision::f16};
 }
 
 /// Bytes of the file (without vocabulary) of a model with this plan.
-inline std::uint64_t planned_bytes(const InducedPlan& plan, const Table& table) {
+inline std::uint64_t planned_bytes(const InducedPlan& plan, const Table& table,
+                                   std::uint64_t seed) {
   Model<float> blank = blank_model(plan, table);
-  blank.fit = longest_notes();
-  return model_bytes(blank, compressed_precision).total;
+  blank.fit = fit_notes("induced", seed);
+  return model_bytes(blank).total;
 }
 
 /// The plan for a model file of at most `budget` bytes. Throws where there is none, naming the
 /// smallest size.
-inline InducedPlan plan_within(const Table& table, std::uint64_t budget,
-                               std::span<const float> weights, const Executor& run) {
+inline InducedPlan plan_within(const FitRequest& request) {
+  const Table& table = request.table;
+  const std::uint64_t budget = request.budget, seed = request.options.seed;
   const InducedPlan smallest = smallest_induced_plan(table.dim());
-  const std::uint64_t least = planned_bytes(smallest, table);
-  require(budget >= least, "a model of ", table.rows(), " x ", table.dim(), " in ", budget,
-          " bytes cannot be reached, the smallest takes ", least, " bytes (ratio ",
-          fixed(4.0 * double(table.rows()) * double(table.dim()) / double(least), 2), ")");
+  require_budget(table, "induced", budget, planned_bytes(smallest, table, seed));
   InducedPlan full = smallest;
   full.mean = full.basis = true;
   full.terms = 2;
   full.senses = table.rows() + 1;
   full.scale_bits = 8;
-  const std::uint64_t header = planned_bytes(full, table) - payload_bytes(full, table.rows()) + 64;
+  constexpr std::uint64_t digits = 64;  // a header grows by the digits of what it counts
+  const std::uint64_t header =
+      planned_bytes(full, table, seed) - payload_bytes(full, table.rows()) + digits;
   if (budget < header + payload_bytes(smallest, table.rows())) return smallest;
-  const InducedPlan plan = plan_induced(table.matrix(), budget - header, run, weights);
-  require(planned_bytes(plan, table) <= budget, "a plan of ", planned_bytes(plan, table),
-          " bytes for a budget of ", budget);
+  const InducedPlan plan =
+      plan_induced(table.matrix(), budget - header, request.options.run, request.weights);
+  const std::uint64_t bytes = planned_bytes(plan, table, seed);
+  require(bytes <= budget, "a plan of ", bytes, " bytes for a budget of ", budget);
   return plan;
 }
 

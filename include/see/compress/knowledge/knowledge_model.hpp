@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +14,11 @@
 #include <vector>
 
 #include "see/compress/basis.hpp"
-#include "see/compress/compress.hpp"
-#include "see/compress/induced/induced_model.hpp"
+#include "see/compress/compress_options.hpp"
 #include "see/compress/knowledge/fit_knowledge.hpp"
-#include "see/compress/trellis/trellis_model.hpp"
+#include "see/compress/plan/budget.hpp"
+#include "see/compress/row_weights.hpp"
+#include "see/compress/trellis/add_codes.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/row_source.hpp"
@@ -26,26 +26,15 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/eval/error.hpp"
-#include "see/io/model_file.hpp"
-#include "see/knowledge/annotation.hpp"
 #include "see/knowledge/lexicon_builder.hpp"
 #include "see/knowledge/model_knowledge.hpp"
-#include "see/knowledge/morphemes.hpp"
+#include "see/knowledge/word_knowledge.hpp"
 #include "see/model/embedding.hpp"
 #include "see/model/int8_axes.hpp"
+#include "see/model/model.hpp"
 
 /// From a dense table and what is known of its words to a model of a given size.
 namespace see {
-
-/// How the numbers of a model made from knowledge are stored.
-inline constexpr Precision knowledge_precision = Precision::i8;
-
-/// What is known of the words of a table.
-struct WordKnowledge {
-  SememeAnnotation annotation;
-  std::function<Morphemes(Index most)> morphemes;  ///< of all words, of at most so many forms, >= 3
-  Metadata sources = {};                           ///< kept among the settings of the model's notes
-};
 
 /// What terms a word has and how many numbers a unit.
 struct KnowledgePlan {
@@ -62,6 +51,13 @@ inline std::vector<KnowledgePlan> knowledge_plans(std::optional<int> order = {})
   const int first = order.value_or(1), second = order.value_or(2);
   return {plan(first, 1, 1, 0.32), plan(first, 1, 2, 0.32),  plan(first, 1, 2, 0.64),
           plan(first, 2, 2, 0.64), plan(second, 3, 3, 0.64), plan(second, 4, 4, 1)};
+}
+
+/// How many sememes serve a model of `budget` bytes of rows of `dim` numbers: a third of all bytes
+/// is to be for sememes, or a tenth where there are codes (`residual`); 45 to 2,000.
+inline Index default_sememes(std::uint64_t budget, Index dim, bool residual) {
+  const double bytes_a_sememe = residual ? 10 * (1.1 * static_cast<double>(dim) + 12) : 300.0;
+  return static_cast<Index>(std::clamp(static_cast<double>(budget) / bytes_a_sememe, 45.0, 2000.0));
 }
 
 /// Exactly one of `ratio` and `bytes` is given; every byte of the model file but the vocabulary's
@@ -81,7 +77,7 @@ struct KnowledgeModelOptions {
   ProgressCallback progress = {};
 };
 
-/// A model, to be written with knowledge_precision, and what its lexicon is made of.
+/// A model and what its lexicon is made of.
 struct KnowledgeModel {
   Model<float> model;
   KnowledgeReport report;
@@ -89,36 +85,9 @@ struct KnowledgeModel {
 
 namespace detail {
 
-/// Notes on a fit, at least as long as those of compress_on().
-inline Metadata longest_knowledge_notes() {
-  Metadata notes = longest_notes();
-  const std::string digits(12, '9');
-  for (const char* name :
-       {"with_senses", "with_morphs_only", "with_neither", "senses_a_word", "collisions_before",
-        "collisions", "mean_explains", "terms_explain", "residual_explains", "terms_bytes"})
-    notes[name] = digits;
-  return notes;
-}
-
-/// `terms`, which take `terms_bytes` as a file of knowledge_precision with names of units, with a
-/// residual in what these leave of `budget`. add_residual() counts terms in fp16 and without names.
-inline EntangledEmbedding<float> with_residual_in(const EntangledEmbedding<float>& terms,
-                                                  const Table& table, std::uint64_t terms_bytes,
-                                                  std::uint64_t budget,
-                                                  const ResidualOptions& options,
-                                                  const Executor& run) {
-  const std::uint64_t counted =
-      model_bytes(Model<float>{terms, table.words(), longest_notes()}, compressed_precision).total;
-  return EntangledEmbedding<float>(
-      add_residual(terms.parts(), table, budget + counted - terms_bytes, options, run));
-}
-
-/// Whether a residual of `table` fits beside terms of so many bytes.
-inline bool has_room_for_residual(const Table& table, std::uint64_t terms_bytes,
-                                  std::uint64_t budget) {
-  constexpr std::uint64_t header = 1500;  // what a residual adds to it, and a little
-  return terms_bytes + residual_overhead(table.rows(), table.dim(), 1) + packed_padding + header <=
-         budget;
+/// Whether trellis codes fit beside the terms of a model.
+inline bool has_room_for_codes(const Model<float>& terms, std::uint64_t budget) {
+  return bytes_with_trellis(terms, 1, packed_padding) <= budget;
 }
 
 /// Makes models of one table.
@@ -130,23 +99,23 @@ class KnowledgeModelMaker {
         matrix_(table.matrix().data(), table.rows(), table.dim()),
         knowledge_(knowledge),
         options_(options),
-        budget_(budget) {}
+        budget_(budget),
+        report_(options.progress) {}
 
   KnowledgeModel make() {
     report("planning", 0);
     const Candidate best = options_.residual ? best_hybrid() : best_alone();
     report("fitting", 0.5);
     Terms terms = fit_terms(best, options_.fit.fit, options_.residual);
-    const double terms_error = error_of(terms.layer);
-    const std::uint64_t terms_bytes = bytes_of(terms);
+    const double terms_error = error_of(terms.model);
+    const std::uint64_t terms_bytes = model_bytes(terms.model).total;
     if (options_.residual) {
       report("coding", 0.7);
-      terms.layer =
-          with_residual(terms, 0, [this](double done) { report("coding", 0.7 + 0.3 * done); });
+      terms.model =
+          with_codes(terms.model, 0, [this](double done) { report("coding", 0.7 + 0.3 * done); });
     }
-    KnowledgeModel result{{terms.layer, table_.words(), {}, terms.notes}, terms.report};
+    KnowledgeModel result{terms.model, terms.report};
     add_notes(result, terms_error, terms_bytes);
-    report("done", 1);
     return result;
   }
 
@@ -160,30 +129,26 @@ class KnowledgeModelMaker {
     double error = std::numeric_limits<double>::infinity();
   };
   struct Terms {
-    EntangledEmbedding<float> layer;
-    KnowledgeNotes notes;
+    Model<float> model;
     KnowledgeReport report;
   };
 
-  void report(std::string_view stage, double fraction) const {
-    require(!options_.progress || options_.progress({stage, fraction, std::nan("")}),
-            "compressing was cancelled");
-  }
+  void report(std::string_view stage, double fraction) const { report_(stage, fraction); }
 
   Index width_of(const KnowledgePlan& plan) const {
     const auto width = static_cast<Index>(std::lround(plan.width * double(table_.dim())));
     return std::clamp<Index>(width, 1, table_.dim());
   }
 
-  double error_of(const EntangledEmbedding<float>& layer) const {
-    return fidelity(TableRows(table_), layer, options_.run).relative_error;
+  double error_of(const Model<float>& model) const {
+    return fidelity(TableRows(table_), model.embedding, options_.run).relative_error;
   }
 
-  std::uint64_t bytes_of(const Terms& terms) const {
-    return model_bytes(
-               Model<float>{terms.layer, table_.words(), longest_knowledge_notes(), terms.notes},
-               knowledge_precision)
-        .total;
+  /// The model of terms, with notes as long as they will be.
+  Terms terms_of(const KnowledgeLexicon& lexicon, EntangledEmbedding<float> layer) const {
+    Model<float> model{std::move(layer), table_.words(), notes_of(lexicon.report, 0, 0),
+                       to_notes(lexicon, knowledge_.sources), Precision::i8};
+    return {std::move(model), lexicon.report};
   }
 
   /// Bytes of the file of a layer of units of `width` numbers.
@@ -194,8 +159,7 @@ class KnowledgeModelMaker {
     auto parts = make_parts<float>(Shape(dims), lexicon.lexicon, 1);
     parts.basis.mean = std::vector<float>(static_cast<std::size_t>(dim));
     if (width < dim) parts.basis.axes = std::vector<float>(static_cast<std::size_t>(width * dim));
-    return bytes_of(
-        {EntangledEmbedding<float>(std::move(parts)), to_notes(lexicon, knowledge_.sources), {}});
+    return model_bytes(terms_of(lexicon, EntangledEmbedding<float>(std::move(parts))).model).total;
   }
 
   /// The lexicon of a plan with as many morphs as `budget` bytes hold, to a hundredth of them;
@@ -265,7 +229,7 @@ class KnowledgeModelMaker {
       auto candidate = within(plan, budget);
       if (!candidate) continue;
       if (plans.size() > 1)
-        candidate->error = error_of(fit_terms(*candidate, rough(), false).layer);
+        candidate->error = error_of(fit_terms(*candidate, rough(), false).model);
       if (!best || candidate->error < best->error) best = std::move(candidate);
     }
     return best;
@@ -301,8 +265,8 @@ class KnowledgeModelMaker {
       constexpr int quick = 8;
       candidate.axes = axes;
       const Terms terms = fit_terms(candidate, {.iterations = 0}, true);
-      if (!has_room_for_residual(table_, bytes_of(terms), budget_)) return;
-      candidate.error = error_of(with_residual(fit_terms(candidate, rough(), true), quick));
+      if (!has_room_for_codes(terms.model, budget_)) return;
+      candidate.error = error_of(with_codes(fit_terms(candidate, rough(), true).model, quick));
       if (!best || candidate.error < best->error) best = std::move(candidate);
     };
     const bool room = 4 * axes_bytes <= budget_;
@@ -336,8 +300,7 @@ class KnowledgeModelMaker {
       round_to_int8_axes({parts.basis.axes.mutate(), parts.basis.axes.size()}, table_.dim());
     if (turned && candidate.axes) turn(parts);
     for (auto& inventory : parts.inventories) inventory = inventory.stored_as(Storage::i8);
-    return {EntangledEmbedding<float>(std::move(parts)),
-            to_notes(candidate.lexicon, knowledge_.sources), candidate.lexicon.report};
+    return terms_of(candidate.lexicon, EntangledEmbedding<float>(std::move(parts)));
   }
 
   static void round_to_half(Array<float>& values) {
@@ -365,42 +328,52 @@ class KnowledgeModelMaker {
         Array<float>(std::vector<float>(basis.axes.data(), basis.axes.data() + basis.axes.size()));
   }
 
-  /// The terms with a residual in what the budget leaves.
-  EntangledEmbedding<float> with_residual(const Terms& terms, int window_bits,
-                                          std::function<void(double)> progress = {}) const {
+  /// The terms with codes in what the budget leaves.
+  Model<float> with_codes(Model<float> terms, int window_bits,
+                          std::function<void(double)> progress = {}) const {
     CompressOptions weighing;
     weighing.direction = options_.direction;
     const std::vector<float> weights = row_weights(matrix_, weighing);
-    return with_residual_in(
-        terms.layer, table_, bytes_of(terms), budget_,
-        {.weights = weights, .window_bits = window_bits, .progress = std::move(progress)},
-        options_.run);
+    add_codes(terms, table_, budget_,
+              {.weights = weights, .window_bits = window_bits, .progress = std::move(progress)},
+              options_.run);
+    return terms;
+  }
+
+  /// Of equal length whatever the errors are.
+  Metadata notes_of(const KnowledgeReport& report, double terms_error, double error) const {
+    const double mean = mean_explains();
+    Metadata notes = fit_notes(options_.residual ? "hybrid" : "see");
+    notes.insert({{"with_senses", std::to_string(report.with_senses)},
+                  {"with_morphs_only", std::to_string(report.with_morphs_only)},
+                  {"with_neither", std::to_string(report.with_neither)},
+                  {"senses_a_word", note_number(report.senses_a_word)},
+                  {"collisions_before", std::to_string(report.collisions_before)},
+                  {"collisions", std::to_string(report.collisions)},
+                  {"mean_explains", note_number(mean)},
+                  {"terms_explain", note_number(1 - terms_error - mean)}});
+    if (!options_.residual) return notes;
+    notes["residual_explains"] = note_number(terms_error - error);
+    notes["terms_bytes"] = std::string(digits_of_budget(), '0');
+    return notes;
+  }
+
+  std::size_t digits_of_budget() const { return std::to_string(budget_).size(); }
+
+  /// The share of sum |x|^2 that the mean explains.
+  double mean_explains() const {
+    const double energy = matrix_.cast<double>().squaredNorm();
+    const double mean =
+        static_cast<double>(table_.rows()) * double{matrix_.colwise().mean().squaredNorm()};
+    return energy > 0 ? mean / energy : 0;
   }
 
   void add_notes(KnowledgeModel& result, double terms_error, std::uint64_t terms_bytes) const {
-    const KnowledgeReport& report = result.report;
-    const Fidelity fidelity =
-        see::fidelity(TableRows(table_), result.model.embedding, options_.run);
-    const double energy = matrix_.cast<double>().squaredNorm();
-    const double mean_energy =
-        static_cast<double>(table_.rows()) * double{matrix_.colwise().mean().squaredNorm()};
-    const double mean_explains = energy > 0 ? mean_energy / energy : 0;
-    const double error = fidelity.relative_error;
     Metadata& notes = result.model.fit;
-    notes = {{"method", options_.residual ? "hybrid" : "see"},
-             {"relative_error", fixed(error, 6)},
-             {"mean_cosine", fixed(fidelity.mean_cosine, 6)},
-             {"with_senses", std::to_string(report.with_senses)},
-             {"with_morphs_only", std::to_string(report.with_morphs_only)},
-             {"with_neither", std::to_string(report.with_neither)},
-             {"senses_a_word", fixed(report.senses_a_word, 3)},
-             {"collisions_before", std::to_string(report.collisions_before)},
-             {"collisions", std::to_string(report.collisions)},
-             {"mean_explains", fixed(mean_explains, 6)},
-             {"terms_explain", fixed(1 - terms_error - mean_explains, 6)}};
+    notes = notes_of(result.report, terms_error, error_of(result.model));
     if (!options_.residual) return;
-    notes["residual_explains"] = fixed(terms_error - error, 6);
-    notes["terms_bytes"] = std::to_string(terms_bytes);
+    const std::string digits = std::to_string(terms_bytes);
+    notes["terms_bytes"] = std::string(digits_of_budget() - digits.size(), '0') + digits;
   }
 
   const Table& table_;
@@ -408,13 +381,14 @@ class KnowledgeModelMaker {
   const WordKnowledge& knowledge_;
   const KnowledgeModelOptions& options_;
   std::uint64_t budget_;
+  ProgressReport report_;
   std::uint64_t least_ = std::numeric_limits<std::uint64_t>::max();
 };
 
 }  // namespace detail
 
 /// A model of `table`, which has words, on a lexicon made from what is known of them (method see),
-/// perhaps with a trellis-coded residual for what its terms leave (method hybrid):
+/// perhaps with trellis codes of what its terms leave, the residual (method hybrid):
 ///
 ///     row w = mean + (sum of the terms of w + r_w) axes
 ///
@@ -450,12 +424,11 @@ inline KnowledgeModel compress_on(const Table& table, const WordKnowledge& knowl
     detail::require(plan.filling.units_a_term == 1, "a plan for terms of ",
                     plan.filling.units_a_term, " units, needed 1");
   }
-  const auto start = std::chrono::steady_clock::now();
-  const std::uint64_t budget =
-      detail::byte_budget(table, {.ratio = options.ratio, .bytes = options.bytes});
+  const std::uint64_t budget = detail::byte_budget(table, options.ratio, options.bytes);
   KnowledgeModel result = detail::KnowledgeModelMaker(table, knowledge, options, budget).make();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  result.model.fit["seconds"] = detail::fixed(seconds.count(), 1);
+  const Fidelity fidelity = see::fidelity(TableRows(table), result.model.embedding, options.run);
+  result.model.fit["relative_error"] = detail::note_number(fidelity.relative_error);
+  result.model.fit["mean_cosine"] = detail::note_number(fidelity.mean_cosine);
   return result;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -10,27 +12,31 @@
 #include "see/compress/induced/induce.hpp"
 #include "see/compress/induced/induce_plan.hpp"
 #include "see/compress/induced/induced_model.hpp"
+#include "see/compress/plan/budget.hpp"
+#include "see/compress/plan/planned_codes.hpp"
 #include "see/compress/row_weights.hpp"
-#include "see/compress/trellis/add_residual.hpp"
-#include "see/compress/trellis/fit_residual.hpp"
+#include "see/compress/trellis/add_codes.hpp"
+#include "see/compress/trellis/fit_trellis.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/model.hpp"
+#include "see/model/trellis_codes.hpp"
 
-/// Terms and a residual in one budget: which terms, if any, leave less to the residual than their
-/// bytes would have taken off it.
+/// Terms and codes in one budget: which terms, if any, leave less to the codes than their bytes
+/// would have taken off it.
 namespace see::detail {
 
-/// Searches the terms that a residual is better off with, by trials on some rows: what a
-/// rough residual of the bytes that are left leaves of them. Starts without terms and goes on to
+/// Searches the terms that trellis codes are better off with, by trials on some rows: what rough
+/// codes in the bytes that are left leave of them. Starts without terms and goes on to
 /// more units, more terms a word and row scales for as long as that pays.
 class PayingTerms {
  public:
-  /// `bare`: parts of the table without terms, whose mean and axes the terms share; `weights`: one
-  /// a row, or none.
-  PayingTerms(const Table& table, const EmbeddingParts<float>& bare, std::uint64_t budget,
+  /// `bare`: a model of the table without terms, whose mean and axes the terms share, its codes
+  /// still to come; `weights`: one a row, or none.
+  PayingTerms(const Model<float>& bare, const Table& table, std::uint64_t budget,
               std::span<const float> weights, const Executor& run)
       : table_(table), budget_(budget), run_(run) {
     std::vector<std::size_t> ids;
@@ -40,19 +46,22 @@ class PayingTerms {
                     rows.cols());
     if (!weights.empty())
       for (const std::size_t w : ids) weights_.push_back(weights[w]);
+    const EmbeddingParts<float>& parts = bare.embedding.parts();
     start_.dim = table.dim();
-    start_.width = bare.shape.width();
-    start_.mean = bare.basis.has_mean();
-    start_.basis = bare.basis.has_axes();
-    start_.q1 = bare.shape.factor_dim(0);
-    start_.q2 = bare.shape.factor_dim(1);
-    const std::vector<Index> ranks(ids.size(), 0), units;
-    EmbeddingParts<float> some = bare;
-    some.lexicon = Lexicon(SlotTable::per_slot({1, 1}), ranks, units);
-    least_ = error(some, side_bytes(bare, table.words()));
+    start_.width = parts.shape.width();
+    start_.mean = parts.basis.has_mean();
+    start_.basis = parts.basis.has_axes();
+    const Shape shape = Shape::balanced(start_.width, 2);
+    start_.q1 = shape.factor_dim(0);
+    start_.q2 = shape.factor_dim(1);
+    EmbeddingParts<float> some = parts;
+    const auto rows_of_sample = static_cast<Index>(ids.size());
+    some.lexicon = Lexicon::without_senses(rows_of_sample);
+    some.codes = std::make_shared<const PlannedCodes>(rows_of_sample, start_.width);
+    least_ = error(std::move(some), side_of(bare));
   }
 
-  /// The plan of the terms, or none where a residual alone does better.
+  /// The plan of the terms, or none where codes alone do better.
   std::optional<InducedPlan> best() {
     for (const auto& [units, terms] : {std::pair<Index, Index>{64, 1}, {64, 4}}) {
       InducedPlan plan = start_;
@@ -83,10 +92,10 @@ class PayingTerms {
 
   /// Takes the plan where it leaves two percent less than the best so far.
   bool consider(const InducedPlan& plan) {
-    const EmbeddingParts<float> whole = blank_model(plan, table_).embedding.parts();
-    const std::uint64_t side = side_bytes(whole, table_.words());
-    if (side + residual_overhead(table_.rows(), plan.width, 1) + packed_padding > budget_)
-      return false;
+    Model<float> whole = blank_model(plan, table_);
+    whole.fit = fit_notes("mixed", std::numeric_limits<std::uint64_t>::max());
+    const std::uint64_t side = side_of(whole);
+    if (side + trellis_bytes(table_.rows(), plan.width, 1, packed_padding) > budget_) return false;
     const InducedCode code = induce(sample_.matrix(), plan,
                                     {.beam = 2,
                                      .training_beam = 2,
@@ -107,18 +116,24 @@ class PayingTerms {
     return true;
   }
 
-  /// What a rough residual leaves of the sample beside `parts` in the sample's share of the bytes
+  /// What rough codes leave of the sample beside `parts` in the sample's share of the bytes
   /// that are left, what lies outside of the axes included.
   double error(EmbeddingParts<float> parts, std::uint64_t side) const {
     const double share = double(sample_.rows()) / double(table_.rows());
     const auto bytes = static_cast<std::uint64_t>(share * double(budget_ - side));
     const std::uint64_t least =
-        residual_overhead(sample_.rows(), parts.shape.width(), 1) + packed_padding;
-    ResidualFit fit = fit_residual(rest_of(sample_, parts), std::max(bytes, least),
-                                   {.weights = weights_, .window_bits = 8}, run_);
-    parts.residual = std::make_shared<const Residual>(std::move(fit.residual));
+        trellis_bytes(sample_.rows(), parts.shape.width(), 1, packed_padding);
+    TrellisFit fit = fit_trellis(rest_of(sample_, parts, Storage::f16), std::max(bytes, least),
+                                 {.weights = weights_, .window_bits = 8}, run_);
+    parts.codes = std::make_shared<const TrellisCodes>(std::move(fit.codes));
     const EntangledEmbedding<float> layer(std::move(parts));
     return weighted_error(TableRows(sample_), layer, weights_, run_);
+  }
+
+  /// Bytes of the file of a model beside the arrays of its codes.
+  std::uint64_t side_of(const Model<float>& model) const {
+    return bytes_with_trellis(model, 1, budget_) -
+           trellis_bytes(table_.rows(), model.embedding.shape().width(), 1, budget_);
   }
 
   const Table& table_;
