@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 #include "see/core/array.hpp"
@@ -14,15 +13,6 @@
 #include "see/model/parts.hpp"
 
 namespace see::detail {
-
-/// body(std::integral_constant<int, o>()) for the order o where it is 2 or 3, else for
-/// Eigen::Dynamic: loops over the slots of common orders are unrolled for layers of any Order.
-template <class Body>
-auto with_known_order(int order, const Body& body) {
-  if (order == 2) return body(std::integral_constant<int, 2>());
-  if (order == 3) return body(std::integral_constant<int, 3>());
-  return body(std::integral_constant<int, Eigen::Dynamic>());
-}
 
 /// Computes (cut_p(z(w)) + r(w)) A, an embedding before mean and LayerNorm. One slot may read a set
 /// of directions in place of the inventories, which gives a directional derivative: the sums are
@@ -170,8 +160,14 @@ class Gather {
   /// Fills work_.senses[turn] with the senses of `count` words, and prefetches their units.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
-    return with_known_order(layout_.order,
-                            [&](auto known) { return find_of_order<known>(id, count, turn); });
+    switch (layout_.order) {
+      case 2:
+        return find_of_order<2>(id, count, turn);
+      case 3:
+        return find_of_order<3>(id, count, turn);
+      default:
+        return find_of_order<Eigen::Dynamic>(id, count, turn);
+    }
   }
 
   template <int Known, class Id>
