@@ -237,7 +237,7 @@ TEST_CASE("an embedding keeps rows and freezing in another order or precision", 
   CHECK_THROWS_AS((EntangledEmbedding<float, 3>(layer)), see::Error);
 
   const EntangledEmbedding<double, 2> wide = pairs.cast<double>();
-  CHECK(wide.parts().residual == parts.residual);
+  CHECK(wide.parts().codes == parts.codes);
   CHECK(wide.is_frozen(1));
   CHECK(wide.cast<float>().to_dense() == layer.to_dense());
   const RowMatrix<double> rows = wide.to_dense();
