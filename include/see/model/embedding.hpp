@@ -36,7 +36,7 @@ namespace see {
 /// LayerNorm may each be absent. What is trained are units, gains and LayerNorm.
 ///
 /// `Order` is o where a program means one order alone: the constructor refuses all others. It makes
-/// nothing faster (0.99 of the time of Eigen::Dynamic, within noise): look-ups and gradients choose
+/// nothing faster (0.96 to 1.03 of the time of Eigen::Dynamic): look-ups and gradients choose
 /// code for common orders and factor dimensions as they run, once a batch. Copies share all storage
 /// until one is written to, so copying is cheap; a layer that was moved from has no rows. Const
 /// members may be called from several threads at once.
