@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "see/baseline/half_array.hpp"
+#include "see/codes/half_array.hpp"
 #include "see/core/finite.hpp"
 #include "see/io/read_table.hpp"
 #include "see/nn/candidates.hpp"

@@ -12,7 +12,7 @@ cat >"$work/program.cpp" <<'EOF'
 #include <cstdio>
 #include <vector>
 
-#include <see/io/model_file.hpp>
+#include <see/file/model_file.hpp>
 #include <see/model/scorer.hpp>
 
 int main(int, char** argv) {
