@@ -13,6 +13,7 @@
 
 #include "see/compress/compress_options.hpp"
 #include "see/compress/fit.hpp"
+#include "see/compress/induced/induce_state.hpp"
 #include "see/compress/induced/induced_model.hpp"
 #include "see/compress/row_weights.hpp"
 #include "see/compress/trellis/trellis_model.hpp"

@@ -13,6 +13,7 @@
 #include "see/compress/row_weights.hpp"
 #include "see/compress/trellis/add_residual.hpp"
 #include "see/compress/trellis/fit_residual.hpp"
+#include "see/compress/trellis/row_classes.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"

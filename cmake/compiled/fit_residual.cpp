@@ -1,0 +1,1 @@
+#include "see/compress/trellis/fit_residual-inl.hpp"
