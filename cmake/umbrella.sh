@@ -3,7 +3,7 @@
 # see/compress.hpp, that and what makes models from tables, which takes a compiler far longer.
 # umbrella.sh --check: fails unless they include every header of the library, layer by layer, and
 # every header includes only headers of its own layer and of those before it.
-# umbrella.sh --write: writes both anew.
+# umbrella.sh --write: writes both anew. X-inl.hpp, which has the bodies of X.hpp, is none of a user's.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../include/see"
@@ -17,7 +17,7 @@ includes() {
   for layer in "$@"; do
     [ -n "$(find "$layer" -name '*.hpp' 2>/dev/null)" ] || continue
     printf '\n'
-    find "$layer" -name '*.hpp' | grep -vxF "$optional" | sort | sed 's|.*|#include "see/&"|'
+    find "$layer" -name '*.hpp' | grep -vxF "$optional" | grep -v -- '-inl.hpp$' | sort | sed 's|.*|#include "see/&"|'
   done
 }
 
@@ -46,7 +46,7 @@ case ${1:-} in
 esac
 
 failed=0
-missing=$(find . -name '*.hpp' ! -path ./see.hpp ! -path ./compress.hpp | sed 's|^\./||' | grep -vxF "$optional" | sort | while read -r header; do
+missing=$(find . -name '*.hpp' ! -path ./see.hpp ! -path ./compress.hpp | sed 's|^\./||' | grep -vxF "$optional" | grep -v -- '-inl.hpp$' | sort | while read -r header; do
   grep -qxF "#include \"see/$header\"" see.hpp compress.hpp || echo "  see/$header"
 done)
 if [ -n "$missing" ]; then

@@ -3,6 +3,7 @@
 /// All that uses models and trains layers; see/compress.hpp has what makes models from tables.
 /// Headers of one layer stand together; a layer builds on those before it.
 
+#include "see/config.hpp"
 #include "see/error.hpp"
 #include "see/version.hpp"
 

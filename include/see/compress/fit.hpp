@@ -286,4 +286,9 @@ FitReport fit(EntangledEmbedding<Scalar, Order>& embedding, ConstRowMatrixRef<fl
   return report;
 }
 
+#if defined(SEE_COMPILED)
+extern template FitReport fit(EntangledEmbedding<float>&, ConstRowMatrixRef<float>,
+                              const FitOptions&);
+#endif
+
 }  // namespace see

@@ -17,6 +17,7 @@
 #include "see/compress/row_weights.hpp"
 #include "see/compress/trellis/add_codes.hpp"
 #include "see/compress/trellis/fit_trellis.hpp"
+#include "see/compress/trellis/row_classes.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"

@@ -44,6 +44,25 @@ void for_row_blocks(const AnyRows& source, std::size_t begin, std::size_t end, c
   }
 }
 
+/// `count` rows, evenly spread.
+inline RowMatrix<float> spread_rows(const AnyRows& rows, Index count,
+                                    std::vector<std::size_t>& ids) {
+  RowMatrix<float> sample(count, rows.embedding_dim());
+  ids.clear();
+  std::vector<Index> chosen;
+  for (Index i = 0; i < count; ++i)
+    chosen.push_back(
+        static_cast<Index>(static_cast<double>(i) * double(rows.num_embeddings()) / double(count)));
+  ids.assign(chosen.begin(), chosen.end());
+  constexpr Index block = 256;
+  for (Index at = 0; at < count; at += block) {
+    const Index some = std::min(block, count - at);
+    rows.forward(std::span<const Index>(chosen).subspan(std::size_t(at), std::size_t(some)),
+                 sample.middleRows(at, some));
+  }
+  return sample;
+}
+
 /// Means, variances, counts and weights of the classes for the rows' classes as they stand.
 /// A class without rows keeps zeros. Throws where a number is not finite. O(rows * dim).
 inline void measure_classes(const AnyRows& source, std::span<const float> weights,

@@ -1,0 +1,1 @@
+#include "see/compress/trellis/fit_trellis-inl.hpp"

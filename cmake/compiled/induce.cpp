@@ -1,0 +1,1 @@
+#include "see/compress/induced/induce_choose-inl.hpp"

@@ -1,0 +1,1 @@
+#include "see/compress/knowledge/knowledge_model-inl.hpp"

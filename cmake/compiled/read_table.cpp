@@ -1,0 +1,1 @@
+#include "see/io/read_table-inl.hpp"
