@@ -106,13 +106,15 @@ std::string neighbors(const Rows& rows, const see::Vocabulary& words, Index w) {
   return text;
 }
 
-void print_size(const see::Model<float>& model, see::Precision precision) {
-  const see::ModelBytes bytes = see::model_bytes(model, precision);
+void print_size(const see::Model<float>& model) {
+  const see::ModelBytes bytes = see::model_bytes(model);
   const double dense = 4.0 * static_cast<double>(model.embedding.num_embeddings()) *
                        static_cast<double>(model.embedding.embedding_dim());
-  std::printf("  sememes %.0f + index %.0f + gains %.0f + basis %.0f + header %.0f = %.0f bytes\n",
-              double(bytes.factors), double(bytes.index), double(bytes.gains), double(bytes.basis),
-              double(bytes.header), double(bytes.total));
+  std::printf(
+      "  sememes %.0f + index %.0f + gains %.0f + basis %.0f + codes %.0f + header %.0f = %.0f "
+      "bytes\n",
+      double(bytes.factors), double(bytes.index), double(bytes.gains), double(bytes.basis),
+      double(bytes.codes), double(bytes.header), double(bytes.total));
   std::printf("  dense %.0f bytes: ratio %.1f\n", dense, dense / double(bytes.total));
 }
 
@@ -163,7 +165,7 @@ void annotated(const std::filesystem::path& file) {
   std::filesystem::remove(file);
   std::printf("\nsaved and loaded: rows are %s\n",
               loaded.embedding.to_dense() == layer.to_dense() ? "equal" : "NOT equal");
-  print_size(model, see::Precision::f32);
+  print_size(model);
   std::printf("  (such small tables gain little: all words share the sememes and the header)\n\n");
 }
 

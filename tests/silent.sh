@@ -22,7 +22,7 @@ int main(int, char** argv) {
   const see::RowMatrix<float> rows = layer.forward(ids);
   see::Gradient<float> gradient(layer);
   layer.backward(ids, rows, gradient);
-  const see::Scorer<float> scorer(layer);
+  const see::Scorer scorer(layer);
   std::printf("%f %zu\n", double(scorer.logits(rows)(0, 0)), scorer.top_k(rows, 3).size());
 }
 EOF

@@ -5,14 +5,18 @@
 #include <optional>
 #include <utility>
 #include <vector>
+
 #include "see/compress/compress.hpp"
-#include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/compress/plan/budget.hpp"
+#include "see/compress/row_weights.hpp"
+#include "see/compress/trellis/add_codes.hpp"
 #include "see/compress/truncate.hpp"
 #include "see/core/parallel.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
+#include "see/eval/error.hpp"
 #include "see/file/model_bytes.hpp"
 #include "see/model/model.hpp"
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 #include <vector>
+
 #include "see/codes/codes_kinds.hpp"
 #include "see/core/bits.hpp"
 #include "see/core/vocabulary.hpp"

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
 #include "see/core/table.hpp"
 #include "see/error.hpp"
 #include "see/io/mapped_file.hpp"

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
 #include "see/compress/basis.hpp"
 #include "see/compress/compress_options.hpp"
 #include "see/compress/knowledge/fit_knowledge.hpp"
@@ -37,11 +38,6 @@
 namespace see {
 
 namespace detail {
-
-/// Whether trellis codes fit beside the terms of a model.
-inline bool has_room_for_codes(const Model<float>& terms, std::uint64_t budget) {
-  return bytes_with_trellis(terms, 1, packed_padding) <= budget;
-}
 
 /// Makes models of one table.
 class KnowledgeModelMaker {

@@ -85,6 +85,11 @@ inline std::uint64_t bytes_with_trellis(const Model<float>& model, Index classes
   });
 }
 
+/// Whether trellis codes fit beside the terms of a model.
+inline bool has_room_for_codes(const Model<float>& terms, std::uint64_t budget) {
+  return bytes_with_trellis(terms, 1, packed_padding) <= budget;
+}
+
 /// The bytes that trellis codes of `classes` classes may take, all of their arrays together, so
 /// that the file of `model` with them takes at most `budget`; 0 where there is no room for any.
 inline std::uint64_t room_for_trellis(const Model<float>& model, Index classes,
