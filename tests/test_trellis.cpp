@@ -6,6 +6,10 @@
 
 #include "catch.hpp"
 #include "see/compress/trellis/fit_residual.hpp"
+#include "see/compress/trellis/row_classes.hpp"
+#include "see/compress/trellis/trellis_encode.hpp"
+#include "see/compress/trellis/water_filling.hpp"
+#include "see/core/random.hpp"
 
 using see::Index;
 using see::RowMatrix;
