@@ -7,6 +7,7 @@
 #include "see/compress/induced/induce.hpp"
 #include "see/compress/induced/induce_choose.hpp"
 #include "see/compress/induced/induce_search.hpp"
+#include "see/compress/induced/induce_train.hpp"
 #include "see/core/random.hpp"
 #include "see/model/shape.hpp"
 

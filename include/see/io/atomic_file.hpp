@@ -98,8 +98,8 @@ class AtomicFile {
     static std::atomic<std::uint64_t> counter{0};
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
     do {
-      temporary_ = target_.parent_path() / detail::text(".see-", detail::process_id(),
-                                                        '-', now, '-', counter++, ".tmp");
+      temporary_ = target_.parent_path() /
+                   detail::text(".see-", detail::process_id(), '-', now, '-', counter++, ".tmp");
       file_ = detail::open_file(temporary_, true);
     } while (file_ < 0 && errno == EEXIST);
     if (file_ < 0) {
