@@ -3,8 +3,13 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "see/compress/basis.hpp"
 #include "see/compress/induced/induce.hpp"
 #include "see/compress/induced/induce_choose.hpp"
+#include "see/compress/induced/induce_search.hpp"
+#include "see/compress/induced/induce_train.hpp"
+#include "see/core/random.hpp"
+#include "see/model/shape.hpp"
 
 using see::Index;
 using see::RowMatrix;

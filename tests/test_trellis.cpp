@@ -5,7 +5,12 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "see/codes/trellis_file.hpp"
 #include "see/compress/trellis/fit_trellis.hpp"
+#include "see/compress/trellis/row_classes.hpp"
+#include "see/compress/trellis/trellis_encode.hpp"
+#include "see/compress/trellis/water_filling.hpp"
+#include "see/core/random.hpp"
 
 using see::Index;
 using see::RowMatrix;
