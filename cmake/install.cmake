@@ -8,6 +8,9 @@ set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 install(DIRECTORY include/see DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 
 install(TARGETS see EXPORT see INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(SEE_BUILD_COMPILED)
+  install(TARGETS see_compiled EXPORT see ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 install(EXPORT see FILE seeTargets.cmake NAMESPACE see:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/seeConfig.cmake.in ${PROJECT_BINARY_DIR}/seeConfig.cmake
   INSTALL_DESTINATION ${package_dir})

@@ -5,8 +5,17 @@
 #include <utility>
 #include <vector>
 
+#include "see/compress/baseline/block_codes_method.hpp"
+#include "see/compress/baseline/k_means.hpp"
+#include "see/compress/baseline/low_rank_method.hpp"
+#include "see/compress/baseline/principal_codes_method.hpp"
+#include "see/compress/baseline/product_codes_method.hpp"
+#include "see/compress/baseline/tensor_train_method.hpp"
+#include "see/compress/baseline/word2ketxs.hpp"
 #include "see/compress/compress.hpp"
 #include "see/core/row_source.hpp"
+#include "see/eval/error.hpp"
+#include "see/file/model_bytes.hpp"
 
 /// Tables and models for the tests of baselines.
 namespace baselines {

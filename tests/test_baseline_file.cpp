@@ -16,7 +16,9 @@
 
 #include "baseline_tables.hpp"
 #include "catch.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
+#include "see/io/crc32.hpp"
 #include "temp_dir.hpp"
 
 using namespace baselines;

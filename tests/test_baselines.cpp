@@ -13,6 +13,7 @@
 
 #include "baseline_tables.hpp"
 #include "catch.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
 #include "see/nn/dense.hpp"
 #include "see/nn/frozen.hpp"

@@ -11,7 +11,9 @@
 
 #include "catch.hpp"
 #include "coded_layers.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
+#include "see/io/write_safetensors.hpp"
 #include "temp_dir.hpp"
 
 using coded::make;

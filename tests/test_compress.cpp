@@ -7,7 +7,13 @@
 
 #include "catch.hpp"
 #include "see/compress/compress.hpp"
+#include "see/compress/methods.hpp"
+#include "see/core/random.hpp"
+#include "see/core/row_source.hpp"
+#include "see/eval/error.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
+#include "see/nn/layer.hpp"
 #include "temp_dir.hpp"
 
 using see::Index;

@@ -5,7 +5,9 @@
 #include "catch.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/read_table.hpp"
+#include "see/io/words_file.hpp"
 #include "see/io/write_safetensors.hpp"
+#include "see/io/write_word_vectors.hpp"
 #include "temp_dir.hpp"
 
 using namespace see;

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
+#include "see/io/write_safetensors.hpp"
 #include "see/knowledge/compose.hpp"
 #include "see/knowledge/model_knowledge.hpp"
 #include "see/model/builders.hpp"

@@ -10,8 +10,14 @@
 #include "see/compress/knowledge/knowledge_model.hpp"
 #include "see/compress/truncate.hpp"
 #include "see/core/random.hpp"
+#include "see/core/row_source.hpp"
 #include "see/eval/cosine.hpp"
+#include "see/eval/error.hpp"
+#include "see/file/model_bytes.hpp"
+#include "see/file/model_file.hpp"
 #include "see/knowledge/compose.hpp"
+#include "see/knowledge/model_knowledge.hpp"
+#include "see/knowledge/morphemes.hpp"
 #include "temp_dir.hpp"
 
 using namespace see;

@@ -5,8 +5,11 @@
 
 #include "catch.hpp"
 #include "oracle.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
+#include "see/io/write_safetensors.hpp"
 #include "see/model/builders.hpp"
+#include "see/model/int8_axes.hpp"
 #include "temp_dir.hpp"
 
 using see::EntangledEmbedding;

@@ -7,7 +7,11 @@
 #include "catch.hpp"
 #include "see/compress/compress.hpp"
 #include "see/compress/frequency.hpp"
+#include "see/compress/trellis/add_codes.hpp"
 #include "see/compress/truncate.hpp"
+#include "see/core/row_source.hpp"
+#include "see/eval/error.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
 #include "temp_dir.hpp"
 

@@ -13,6 +13,8 @@
 #include "report.hpp"
 #include "see/compress/frequency.hpp"
 #include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/compress/plan/budget.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/read_table.hpp"

@@ -7,7 +7,7 @@
 
 #include "see/error.hpp"
 #include "see/io/atomic_file.hpp"
-#include "see/io/read_table.hpp"
+#include "see/io/location.hpp"
 
 #if defined(_WIN32)
 #include <io.h>

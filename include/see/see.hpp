@@ -93,6 +93,7 @@
 #include "see/io/file_reader.hpp"
 #include "see/io/json.hpp"
 #include "see/io/json_quote.hpp"
+#include "see/io/location.hpp"
 #include "see/io/mapped_file.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/number.hpp"

@@ -5,6 +5,7 @@
 
 #include "see/compress/compress_options.hpp"
 #include "see/compress/fit.hpp"
+#include "see/compress/methods.hpp"
 #include "see/config.hpp"
 #include "see/core/table.hpp"
 #include "see/model/builders.hpp"

@@ -10,6 +10,7 @@
 
 #include "see/core/table.hpp"
 #include "see/error.hpp"
+#include "see/io/location.hpp"
 #include "see/io/mapped_file.hpp"
 #include "see/io/npy.hpp"
 #include "see/io/number.hpp"
@@ -23,21 +24,6 @@
 namespace see {
 
 namespace detail {
-
-/// Splits FILE:TENSOR at the last colon before which there is a file; a file of the whole name
-/// wins.
-inline std::pair<std::string, std::string> split_location(const std::string& location) {
-  const auto exists = [](const std::string& path) {
-    std::error_code ignored;
-    return std::filesystem::exists(path, ignored);
-  };
-  for (std::size_t colon = location.rfind(':');
-       !exists(location) && colon != location.npos && colon > 0;
-       colon = location.rfind(':', colon - 1))
-    if (const std::string file = location.substr(0, colon); exists(file))
-      return {file, location.substr(colon + 1)};
-  return {location, ""};
-}
 
 inline bool is_float_table(const Tensor& tensor) {
   return tensor.shape.size() == 2 && (tensor.dtype == "F32" || tensor.dtype == "F16" ||
