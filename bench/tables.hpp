@@ -17,6 +17,7 @@
 #include "see/core/table.hpp"
 #include "see/core/types.hpp"
 #include "see/core/vocabulary.hpp"
+#include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
 #include "see/model/builders.hpp"
 #include "see/model/embedding.hpp"

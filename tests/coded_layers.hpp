@@ -12,11 +12,12 @@ namespace coded {
 /// The setups of the oracle that have codes.
 inline std::vector<oracle::Setup> setups(see::Index words = 0) {
   std::vector<oracle::Setup> result;
-  for (auto setup : oracle::setups()) {
-    if (!setup.residual) continue;
-    if (words > 0) setup.words = words;
-    result.push_back(setup);
-  }
+  for (const auto& list : {oracle::setups_of_codes(), oracle::setups()})
+    for (auto setup : list) {
+      if (!setup.residual) continue;
+      if (words > 0) setup.words = words;
+      result.push_back(setup);
+    }
   REQUIRE(result.size() >= 4);
   return result;
 }

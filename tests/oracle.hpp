@@ -236,14 +236,6 @@ inline std::vector<Setup> setups() {
       {.dims = {2, 2, 3, 2, 2}, .rank = 2, .gains = GainScope::sense},
       {.dims = {1, 1, 1}, .rank = 2, .gains = GainScope::sense},
       {.dims = {33, 17}, .words = 70, .units = 40, .rank = 5, .vectors = 1},
-      {.dims = {4, 4}, .rank = 0, .residual = true},
-      {.dims = {3, 5},
-       .width = 13,
-       .rank = 0,
-       .mean = true,
-       .axes = true,
-       .layer_norm = true,
-       .residual = true},
       {.dims = {7},
        .width = 5,
        .rank = 3,
@@ -262,6 +254,20 @@ inline std::vector<Setup> setups() {
        .width = 21,
        .rank = 2,
        .shared = false,
+       .layer_norm = true,
+       .residual = true},
+  };
+}
+
+/// Setups of codes alone, which have no terms.
+inline std::vector<Setup> setups_of_codes() {
+  return {
+      {.dims = {4, 4}, .rank = 0, .residual = true},
+      {.dims = {3, 5},
+       .width = 13,
+       .rank = 0,
+       .mean = true,
+       .axes = true,
        .layer_norm = true,
        .residual = true},
   };

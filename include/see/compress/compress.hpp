@@ -26,7 +26,9 @@ namespace see {
 /// twice, the model, 16 bytes a row and some MiB a thread; induced copies the table once. Time is
 /// linear in rows.
 ///
+/// \code
 ///     see::save_model("vectors.see", see::compress(table, {.ratio = 20}));
+/// \endcode
 Model<float> compress(const Table& table, const CompressOptions& options);
 
 /// A trainable layer that starts from a dense table, compressed; method auto is induced here, since

@@ -51,10 +51,12 @@ struct AnySegmenter {
 
 /// Where senses and morphemes of words come from: files, opened, and segmenters of one's own.
 ///
+/// \code
 ///     const see::KnowledgeSources sources({.wordnet = "/usr/share/wordnet"});
 ///     see::CompressOptions options{.ratio = 20, .method = "hybrid"};
 ///     options.knowledge = sources.knowledge_of_words(table.words(), 2000);
 ///     const see::Model<> model = see::compress(table, options);
+/// \endcode
 class KnowledgeSources {
  public:
   static constexpr Index fewest_sememes = 45;   ///< the lexicographer files of WordNet

@@ -20,8 +20,10 @@ namespace see {
 /// how it was made ("method", "relative_error", ...), what its units stand for (or nothing), and
 /// the precision of its numbers that its size was planned for, which save_model() writes.
 ///
+/// \code
 ///     const see::Model<> model = see::load_model("vectors.see");
 ///     const Eigen::RowVectorXf king = model.vector("king");
+/// \endcode
 template <std::floating_point Scalar = float>
 struct Model {
   EntangledEmbedding<Scalar> embedding;
