@@ -2,7 +2,7 @@
 # The umbrella headers: see/see.hpp, what a program needs that uses models and trains layers, and
 # see/compress.hpp, that and what makes models from tables, which takes a compiler far longer.
 # umbrella.sh --check: fails unless they include every header of the library, layer by layer, and
-# every header includes only headers of its own layer and of those before it.
+# every header includes only headers of its own layer and of those before it, and has 400 lines at most.
 # umbrella.sh --write: writes both anew. X-inl.hpp, which has the bodies of X.hpp, is none of a user's.
 set -eu
 export LC_ALL=C
@@ -54,6 +54,12 @@ if [ -n "$missing" ]; then
   failed=1
 elif ! umbrella | cmp -s - see.hpp || ! makers_umbrella | cmp -s - compress.hpp; then
   echo "see/see.hpp or see/compress.hpp is not what cmake/umbrella.sh --write makes"
+  failed=1
+fi
+
+long=$(find . -name '*.hpp' -exec awk 'END { if (NR > 400) print "  see/" FILENAME ": " NR " lines" }' {} \;)
+if [ -n "$long" ]; then
+  printf 'these headers are longer than 400 lines (HACKING.md, Rules):\n%s\n' "$long"
   failed=1
 fi
 
