@@ -1,3 +1,4 @@
+#include <Eigen/SVD>
 #include <algorithm>
 #include <array>
 #include <bit>

@@ -15,7 +15,7 @@ inline double dot(const float* x, const float* y, Index n) noexcept {
   for (; i + 8 <= n; i += 8)
     for (Index lane = 0; lane < 8; ++lane)
       lanes[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(y[i + lane]);
-  for (Index lane = 0; i < n; ++i, ++lane)
+  for (Index lane = 0; lane < 8 && i < n; ++i, ++lane)
     lanes[lane] += static_cast<double>(x[i]) * static_cast<double>(y[i]);
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
          ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
