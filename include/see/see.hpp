@@ -49,6 +49,7 @@
 #include "see/model/builders.hpp"
 #include "see/model/cosine_search.hpp"
 #include "see/model/embedding.hpp"
+#include "see/model/embedding_rows.hpp"
 #include "see/model/gather.hpp"
 #include "see/model/gradient.hpp"
 #include "see/model/int8_axes.hpp"

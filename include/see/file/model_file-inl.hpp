@@ -232,4 +232,9 @@ Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options
   return detail::as_file_errors(file, [&] { return reader.model(); });
 }
 
+template <std::floating_point Scalar>
+Model<Scalar> load_model(const std::filesystem::path& path, const LoadOptions& options) {
+  return load_model<Scalar>(SafetensorsFile::open(path), options);
+}
+
 }  // namespace see

@@ -6,13 +6,14 @@
 
 #include "see/config.hpp"
 #include "see/core/storage.hpp"
-#include "see/io/safetensors.hpp"
 #include "see/model/embedding.hpp"
 #include "see/model/model.hpp"
 
 /// Model files: a model as a safetensors file. docs/format.md specifies every tensor and metadata
 /// entry. For Scalar float and double.
 namespace see {
+
+class SafetensorsFile;
 
 struct LoadOptions {
   bool verify_checksum = true;  ///< reads the whole file once
@@ -49,12 +50,10 @@ void save_model(const std::filesystem::path& path, const EntangledEmbedding<Scal
 /// Cost: a pass over the file for the checksum unless declined, and O(senses) to check the index
 /// where an inventory's size is no power of two.
 template <std::floating_point Scalar = float>
-Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options = {});
+Model<Scalar> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 template <std::floating_point Scalar = float>
-Model<Scalar> load_model(const std::filesystem::path& path, const LoadOptions& options = {}) {
-  return load_model<Scalar>(SafetensorsFile::open(path), options);
-}
+Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options = {});
 
 }  // namespace see
 

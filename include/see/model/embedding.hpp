@@ -17,9 +17,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/kernel/kron.hpp"
-#include "see/kernel/non_temporal.hpp"
-#include "see/model/backward.hpp"
-#include "see/model/gather.hpp"
+#include "see/model/embedding_rows.hpp"
 #include "see/model/gradient.hpp"
 #include "see/model/parts.hpp"
 
@@ -123,16 +121,17 @@ class EntangledEmbedding {
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
-    forward_rows(detail::id_span(ids).data(), out, exceeds_caches(out));
+    const auto id = detail::id_span(ids);
+    rows_of(id).forward(id.data(), out, exceeds_caches(out));
   }
 
   /// The same with the rows shared out among the tasks of `run`: equal for every executor.
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
-    detail::for_rows(run, detail::id_span(ids), out, std::size_t{4 * largest_block},
+    detail::for_rows(run, detail::id_span(ids), out, rows_a_task,
                      [&, large = exceeds_caches(out)](auto some, auto rows) {
-                       forward_rows(some.data(), rows, large);
+                       rows_of(some).forward(some.data(), rows, large);
                      });
   }
 
@@ -149,7 +148,8 @@ class EntangledEmbedding {
   /// that a thread's first call needs is not to be had.
   template <IdRange Ids = IdList>
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
-    forward_rows(detail::id_span(ids).data(), out, exceeds_caches(out));
+    const auto id = detail::id_span(ids);
+    rows_of(id).forward(id.data(), out, exceeds_caches(out));
   }
 
   /// E(w) as a row of its own, or forward(ids). Throws where an id is no row.
@@ -189,22 +189,8 @@ class EntangledEmbedding {
              directions[i].rank() == parts_.inventories[i].rank() &&
              directions[i].dim() == parts_.inventories[i].dim();
     detail::require(fits, "directions of other shapes than the inventories and gains");
-    const auto* id = detail::id_span(ids).data();
-    RowMatrix<Scalar> part(std::min(largest_block, out.rows()), dim_);
-    for (Index first = 0; first < out.rows(); first += largest_block) {
-      const Index rows = std::min(largest_block, out.rows() - first);
-      out.middleRows(first, rows).setZero();
-      for (int slot = 0; slot < layout_.order; ++slot) {
-        Sums(parts_, layout_, parts_.gains, slot, &directions)
-            .rows(id + first, rows, part.topRows(rows));
-        out.middleRows(first, rows) += part.topRows(rows);
-      }
-      if (!gain_direction.empty()) {
-        Sums(parts_, layout_, gain_direction).rows(id + first, rows, part.topRows(rows));
-        out.middleRows(first, rows) += part.topRows(rows);
-      }
-      clear_padding(id + first, out.middleRows(first, rows));
-    }
+    const auto id = detail::id_span(ids);
+    rows_of(id).tangent(id.data(), directions, gain_direction, out);
   }
 
   /// The same embedding with its inventories in another storage (Inventory::stored_as): narrow ones
@@ -296,46 +282,21 @@ class EntangledEmbedding {
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
                         "backward");
     gradient.check_form(shapes_);
-    const auto* id = detail::id_span(ids).data();
-    gradient.add_ranges(run, out_gradient.rows(), [&](Index first, Index last, auto& into) {
-      detail::Backward<Scalar>(parts_, layout_, frozen_, into)
-          .rows(id + first, last - first, out_gradient.middleRows(first, last - first));
-    });
+    const auto id = detail::id_span(ids);
+    rows_of(id).backward(id.data(), out_gradient, frozen_, gradient, run);
   }
 
  private:
   template <std::floating_point OtherScalar, int OtherOrder>
   friend class EntangledEmbedding;
 
-  static constexpr Index largest_block = 64;      // rows that pass through the basis together
   static constexpr Index cached_bytes = 8 << 20;  // larger outputs would leave the caches
-
-  using Sums = detail::Gather<Scalar>;
+  static constexpr std::size_t rows_a_task =
+      4 * detail::EmbeddingRows<Scalar, Index>::largest_block;
 
   void check_parameter(int number) const {
     detail::require(number >= 0 && static_cast<std::size_t>(number) < frozen_.size(),
                     "no parameter ", number, " among ", frozen_.size());
-  }
-
-  template <class Id>
-  bool is_padding(Id id) const noexcept {
-    return parts_.padding_idx && static_cast<Index>(id) == *parts_.padding_idx;
-  }
-
-  /// LayerNorm and padding of finished sums.
-  template <class Id>
-  void finish(const Id* id, RowMatrixRef<Scalar> out) const {
-    if (parts_.layer_norm)
-      for (Index i = 0; i < out.rows(); ++i)
-        parts_.layer_norm->apply(out.data() + i * out.outerStride(), dim_);
-    clear_padding(id, out);
-  }
-
-  template <class Id>
-  void clear_padding(const Id* id, RowMatrixRef<Scalar> out) const {
-    if (parts_.padding_idx)
-      for (Index i = 0; i < out.rows(); ++i)
-        if (is_padding(id[i])) out.row(i).setZero();
   }
 
   /// Whether an output is too large for a cache to keep it.
@@ -343,45 +304,10 @@ class EntangledEmbedding {
     return out.size() * Index(sizeof(Scalar)) >= cached_bytes;
   }
 
-  /// A `large` output is written by non-temporal stores: rows of nothing but terms as they are
-  /// summed, if they are aligned; others are finished block by block in the L1 cache and copied.
+  /// The rows' arithmetic for ids of the type of `ids`.
   template <class Id>
-  void forward_rows(const Id* id, RowMatrixRef<Scalar> out, bool large) const {
-    const Scalar* const mean = parts_.basis.has_mean() ? parts_.basis.mean.data() : nullptr;
-    Sums sums(parts_, layout_);
-    auto pipeline = sums.begin(id, out.rows());
-    const bool direct = large && is_plain() && kernel::is_aligned(out.data(), out.outerStride());
-    if (direct) sums.write_non_temporal();
-    const bool copied = large && !direct;
-    const Index block = copied ? cached_block() : largest_block;
-    for (Index first = 0; first < out.rows(); first += block) {
-      const Index rows = std::min(block, out.rows() - first);
-      auto to = out.middleRows(first, rows);
-      if (copied) {
-        RowMatrixMap<Scalar> cached(sums.block_buffer(rows * dim_), rows, dim_);
-        sums.rows(pipeline, mean, cached);
-        finish(id + first, cached);
-        for (Index i = 0; i < rows; ++i)
-          kernel::copy_non_temporal(cached.data() + i * dim_, dim_,
-                                    to.data() + i * out.outerStride());
-      } else {
-        sums.rows(pipeline, mean, to);
-        finish(id + first, to);
-      }
-    }
-    if (large) kernel::store_fence();
-  }
-
-  /// Whether rows are sums of terms and nothing else.
-  bool is_plain() const noexcept {
-    return !parts_.codes && !parts_.layer_norm && !parts_.basis.has_axes() &&
-           !parts_.basis.has_mean();
-  }
-
-  /// Rows that the L1 cache holds, a multiple of Sums::batch.
-  Index cached_block() const noexcept {
-    const Index rows = (16 << 10) / (dim_ * Index(sizeof(Scalar))) / Sums::batch * Sums::batch;
-    return std::clamp(rows, Sums::batch, largest_block);
+  detail::EmbeddingRows<Scalar, Id> rows_of(std::span<const Id>) const noexcept {
+    return {parts_, layout_};
   }
 
   Parts parts_;
