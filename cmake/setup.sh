@@ -13,6 +13,7 @@ have() {
   case $1 in
     g++) [ -n "${CXX:-}" ] || command -v c++ || command -v g++ || command -v clang++ ;;
     clang) command -v clang++ ;;
+    libclang-rt-*) ls "$(clang++ -print-resource-dir)"/lib/linux/libclang_rt.asan*.a ;;
     libeigen3-dev) have_header Eigen/Core ;;
     catch2) have_header catch2/catch.hpp || have_header catch2/catch_all.hpp ;;
     libcli11-dev) have_header CLI/CLI.hpp ;;

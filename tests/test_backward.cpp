@@ -308,7 +308,7 @@ TEST_CASE("units of narrow storage are read where they are not trained", "[backw
 TEMPLATE_TEST_CASE("the bits of a gradient are the same for any executor", "[backward]", float,
                    double) {
   using Scalar = TestType;
-  constexpr Index n = 5003;
+  constexpr Index n = 2051;
   for (const auto& setup : setups()) {
     if (setup.dims.size() > 3 || setup.dims[0] > 10) continue;
     const EntangledEmbedding<Scalar> layer(oracle::random_parts<Scalar>(setup));

@@ -93,7 +93,7 @@ TEST_CASE("a row comes out the same whatever stands beside it", "[baseline]") {
   }
 }
 
-TEST_CASE("the unit of a table does not matter to a baseline", "[baseline]") {
+TEST_CASE("the unit of a table does not matter to a baseline", "[baseline][long]") {
   const Table table = correlated(300, 12, false);
   for (const std::string& method : methods()) {
     if (method == "word2ketxs") continue;  // factors of half precision, without a unit

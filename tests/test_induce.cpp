@@ -290,7 +290,7 @@ TEST_CASE("an induced code decodes to the error it reports, in half precision", 
     }
 }
 
-TEST_CASE("a planted sum of products is recovered", "[induce]") {
+TEST_CASE("a planted sum of products is recovered", "[induce][long]") {
   const double noise = 0.1;
   const RowMatrix<float> table = planted_table(3000, 4, 5, 8, noise);
   see::InducedPlan plan = small_plan(20);

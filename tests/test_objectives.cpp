@@ -49,7 +49,7 @@ std::uint64_t file_bytes(const see::Model<float>& model) { return see::model_byt
 
 }  // namespace
 
-TEST_CASE("Rows of more weight keep more", "[compress]") {
+TEST_CASE("Rows of more weight keep more", "[compress][long]") {
   const Table table = sloping(600, 16);
   const RowMatrix<float> plain = RowMatrix<float>::Identity(16, 16);
   const std::string method = GENERATE("trellis", "induced", "auto");
@@ -78,7 +78,7 @@ TEST_CASE("Frequency weights fall slowly", "[compress]") {
   CHECK(see::zipf_weights(0).empty());
 }
 
-TEST_CASE("What a layer does not see may be lost", "[compress]") {
+TEST_CASE("What a layer does not see may be lost", "[compress][long]") {
   const Table table = sloping(1200, 12);
   see::Random random(3);
   RowMatrix<float> seen(12, 3);
@@ -121,7 +121,7 @@ TEST_CASE("A residual adds to terms what they leave", "[compress]") {
   CHECK_THROWS_AS(see::add_codes(alone, table.first(100), budget), see::Error);
 }
 
-TEST_CASE("A smaller model comes from a larger one", "[compress]") {
+TEST_CASE("A smaller model comes from a larger one", "[compress][long]") {
   const Table table = sloping(1500, 16);
   const RowMatrix<float> plain = RowMatrix<float>::Identity(16, 16);
   const auto large = see::compress(table, {.ratio = 3, .method = "trellis"});
