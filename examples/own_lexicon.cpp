@@ -117,8 +117,9 @@ void print_word(const see::NamedLexicon& names, std::string_view word, const aut
   std::printf("\n");
 }
 
-/// Returns whether the loss fell.
-bool train() {
+/// Writes the layer, its words and the names of its units to `model`, if that is no null. Returns
+/// whether the loss fell.
+bool train(const char* model) {
   const see::NamedLexicon names = make_lexicon();
   const Gaps gaps = gaps_of(text, names.words);
   std::printf("%td words, %td senses, %td units; %zu gaps\n", names.lexicon.words(),
@@ -143,15 +144,17 @@ bool train() {
 
   const see::CosineSearch search(bag.layer());
   for (const char* word : {"king", "woman", "cow", "bank"}) print_word(names, word, search);
+  if (model)
+    see::save_model(model, see::Model<>{bag.layer(), names.words, {}, {.names = names.units}});
   return last < 0.85 * first;
 }
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   try {
     by_hand();
-    if (train()) return 0;
+    if (train(argc > 1 ? argv[1] : nullptr)) return 0;
     std::fprintf(stderr, "own_lexicon: the loss did not fall\n");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "own_lexicon: %s\n", error.what());

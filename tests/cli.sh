@@ -2,6 +2,7 @@
 # End-to-end tests of the command line. usage: cli.sh PATH-OF-SEE
 set -eu
 see=$1
+fixtures=$(cd "$(dirname "$0")/fixtures" && pwd)
 case $see in */*) see=$(cd "$(dirname "$see")" && pwd)/$(basename "$see") ;; esac
 python=$(command -v python3 || true)
 work=$(mktemp -d)
@@ -507,6 +508,18 @@ for table in $tables; do
   ok eval $table ratio.st --json
   cmp -s out eval.json || fail "$table is not read as t.txt is"
 done
+
+# --- units with names
+ok info "$fixtures/own_lexicon.see"
+grep -q '^named units  *32: human, ' out || fail "info does not name the units of an own lexicon"
+ok senses king --model "$fixtures/own_lexicon.see"
+grep -q '^`-- human x ' out || fail "senses does not name the units of a term"
+ok senses king --model "$fixtures/own_lexicon.see" --json
+expect 1 senses zzzz --model "$fixtures/own_lexicon.see"
+ok senses hatd --model k.st
+error 3 'no names of units' senses w1 --model ratio.st
+error 2 'excludes' senses king --wordnet wn --model k.st
+error 2 'wordnet DIR or --model' senses king
 
 # --- errors
 error 3 'data.noun' senses run --wordnet nowhere

@@ -124,8 +124,8 @@ struct SweepCommand {
 
 struct SensesCommand {
   std::string word;
-  std::string wordnet;
-  std::string morphemes;  ///< a file of segmentations, or empty
+  std::string wordnet, model;  ///< one of them
+  std::string morphemes;       ///< a file of segmentations, or empty
   Index sememes = 2000;
   bool json = false;
 

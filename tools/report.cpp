@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -262,11 +263,18 @@ std::string how_rows_are_made(const Model<float>& model) {
   return text + (parts.layer_norm ? ", then a LayerNorm" : "");
 }
 
+/// "24: human, male, royal, ..."
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 8;
+  std::string text = grouped(names.size());
+  for (std::size_t i = 0; i < std::min(most, names.size()); ++i)
+    text += (i == 0 ? ": " : ", ") + names[i];
+  return text + (names.size() > most ? ", ..." : "");
+}
+
 KnowledgeSummary summary_of(const Model<float>& model) {
   KnowledgeSummary knowledge;
-  const auto setting = model.knowledge.settings.find("sememes");
-  if (setting != model.knowledge.settings.end())
-    knowledge.sememes = parse<Index>(setting->second).value_or(0);
+  knowledge.sememes = parse<Index>(model.knowledge.settings.at("sememes")).value_or(0);
   knowledge.morphs = model.knowledge.names.size() - knowledge.sememes;
   knowledge.units = model.embedding.lexicon().table().sizes[0];
   knowledge.with_senses = parse<Index>(note(model, "with_senses"));
@@ -309,7 +317,11 @@ Report describe(const Model<float>& model, const ModelBytes& bytes) {
     report.rank_mean = static_cast<double>(lexicon.senses()) / static_cast<double>(report.words);
   }
   add_notes(report, model.fit, bytes);
-  if (!model.knowledge.empty()) report.knowledge = summary_of(model);
+  const KnowledgeNotes& notes = model.knowledge;
+  if (notes.settings.contains("sememes"))
+    report.knowledge = summary_of(model);
+  else
+    for (Index u = 0; u < notes.names.size(); ++u) report.unit_names.emplace_back(notes.names[u]);
   return report;
 }
 
@@ -333,11 +345,12 @@ std::string to_json(const Report& report) {
   json["ratio"] = ratio(report);
   json["relative_error"] = or_null(report.relative_error);
   json["mean_cosine"] = or_null(report.mean_cosine);
-  json["seconds"] = or_null(report.seconds);
+  json["seconds"] = report.seconds ? Json(std::round(1000 * *report.seconds) / 1000) : Json();
   json["method"] = or_null(report.method);
   json["seed"] = or_null(parse<std::uint64_t>(report.seed));
   json["coder"] = or_null(report.codes);
   json["knowledge"] = report.knowledge ? json_of(*report.knowledge) : Json();
+  json["unit_names"] = report.unit_names.empty() ? Json() : Json(report.unit_names);
   json["matched"] = evaluation ? Json(evaluation->matched) : Json();
   json["neighbor_overlap_10"] = evaluation ? or_null(evaluation->neighbor_overlap) : Json();
   json["rate_distortion_bound"] = evaluation ? or_null(evaluation->rate_distortion_bound) : Json();
@@ -359,6 +372,7 @@ std::string to_text(const Report& report) {
                                    grouped(report.evaluation->table_rows) + ", the model " +
                                    grouped(report.words) + ")");
   if (report.knowledge) add_knowledge(lines, *report.knowledge, report.words);
+  if (!report.unit_names.empty()) lines.add("named units", first_names(report.unit_names));
   add_error(lines, report);
   if (report.evaluation) add_evaluation(lines, *report.evaluation);
   return lines.take();

@@ -68,6 +68,7 @@ struct Report {
   std::optional<double> mean_cosine;
   std::optional<double> seconds;  ///< that compressing took
   std::optional<KnowledgeSummary> knowledge;
+  std::vector<std::string> unit_names;  ///< of a lexicon that was not made from knowledge
   std::optional<Evaluation> evaluation;
 };
 

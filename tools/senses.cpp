@@ -9,6 +9,9 @@
 
 #include "commands.hpp"
 #include "console.hpp"
+#include "see/error.hpp"
+#include "see/file/model_file.hpp"
+#include "see/knowledge/model_knowledge.hpp"
 #include "see/knowledge/morphemes.hpp"
 #include "see/knowledge/segment_file.hpp"
 #include "see/knowledge/segment_unsupervised.hpp"
@@ -84,9 +87,56 @@ Json to_json(const std::string& word, const std::vector<SenseReport>& senses,
   return {{"word", word}, {"senses", std::move(list)}, {"morphemes", morphs}};
 }
 
+/// The units of each term of row `w`, by name.
+std::vector<std::vector<std::string>> terms_of(const Model<float>& model, Index w) {
+  const Lexicon& lexicon = model.embedding.lexicon();
+  const bool of_knowledge = model.knowledge.settings.contains("sememes");
+  const KnowledgeLexicon knowledge =
+      of_knowledge ? knowledge_of(model) : KnowledgeLexicon{lexicon, {}, {}, {}};
+  const auto name = [&](Index unit) {
+    if (of_knowledge) return knowledge.units.name(unit);
+    return unit < model.knowledge.names.size() ? std::string(model.knowledge.names[unit])
+                                               : std::to_string(unit);
+  };
+  std::vector<std::vector<std::string>> terms;
+  std::vector<Index> units(static_cast<std::size_t>(lexicon.order()));
+  for (Index s = 0; s < lexicon.rank(w); ++s) {
+    lexicon.units(w, s, units.data());
+    auto& names = terms.emplace_back();
+    for (const Index unit : units) names.push_back(name(unit));
+  }
+  return terms;
+}
+
+int show_terms(const std::string& path, const std::string& word, bool json) {
+  const auto model = load_model<float>(path);
+  if (model.knowledge.empty())
+    throw Error(path +
+                ": has no names of units, needed a model of --method see or hybrid, or of "
+                "a lexicon with names");
+  const std::optional<Index> row = model.words.find(word);
+  if (!row) {
+    complain("no word \"" + word + "\" in " + path);
+    return word_not_found;
+  }
+  const auto terms = terms_of(model, *row);
+  std::string text = word + '\n';
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    text += t + 1 < terms.size() ? "|-- " : "`-- ";
+    for (const std::string& name : terms[t]) text += (&name == terms[t].data() ? "" : " x ") + name;
+    text += '\n';
+  }
+  print(json ? Json{{"word", word}, {"terms", terms}}.dump(2, ' ', false,
+                                                           Json::error_handler_t::replace) +
+                   '\n'
+             : text);
+  return success;
+}
+
 }  // namespace
 
 int SensesCommand::run() const {
+  if (!model.empty()) return show_terms(model, word, json);
   const WordNet database(wordnet);
   const auto senses = senses_of(database, word, sememes);
   const auto morphs = morphs_of(database, word, morphemes);
