@@ -188,14 +188,8 @@ class Backward {
   /// gradient that they reach (which may move rows), and prefetches what they read and add to.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
-    switch (layout_.order) {
-      case 2:
-        return find_of_order<2>(id, count, turn);
-      case 3:
-        return find_of_order<3>(id, count, turn);
-      default:
-        return find_of_order<Eigen::Dynamic>(id, count, turn);
-    }
+    return with_order(layout_.order,
+                      [&](auto known) { return find_of_order<known()>(id, count, turn); });
   }
 
   template <int Known, class Id>

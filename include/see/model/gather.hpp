@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "see/core/array.hpp"
@@ -13,6 +14,14 @@
 #include "see/model/parts.hpp"
 
 namespace see::detail {
+
+/// Calls f with the order as a constant, where code for that order alone pays, or Eigen::Dynamic.
+template <class Function>
+auto with_order(int order, const Function& f) {
+  if (order == 2) return f(std::integral_constant<int, 2>());
+  if (order == 3) return f(std::integral_constant<int, 3>());
+  return f(std::integral_constant<int, Eigen::Dynamic>());
+}
 
 /// Computes (cut_p(z(w)) + r(w)) A, an embedding before mean and LayerNorm. One slot may read a set
 /// of directions in place of the inventories, which gives a directional derivative: the sums are
@@ -160,14 +169,8 @@ class Gather {
   /// Fills work_.senses[turn] with the senses of `count` words, and prefetches their units.
   template <class Id>
   Ranks find(const Id* id, Index count, Index turn) {
-    switch (layout_.order) {
-      case 2:
-        return find_of_order<2>(id, count, turn);
-      case 3:
-        return find_of_order<3>(id, count, turn);
-      default:
-        return find_of_order<Eigen::Dynamic>(id, count, turn);
-    }
+    return with_order(layout_.order,
+                      [&](auto known) { return find_of_order<known()>(id, count, turn); });
   }
 
   template <int Known, class Id>
