@@ -147,8 +147,8 @@ class EntangledEmbeddingImpl : public EntangledModule<EntangledEmbeddingImpl> {
     return std::visit(
         [&](const auto& view) {
           using Scalar = typename std::decay_t<decltype(view->layer())>::Scalar;
-          return detail::apply(::c10::make_intrusive<detail::Lookup<Scalar>>(view, rows),
-                               tensors());
+          return detail::record(::c10::make_intrusive<detail::Lookup<Scalar>>(view, rows),
+                                tensors());
         },
         view());
   }

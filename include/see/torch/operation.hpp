@@ -74,7 +74,7 @@ class Node : public ::torch::autograd::Function<Node> {
 };
 
 /// What `operation` makes of `inputs`, in autograd's graph.
-inline Tensor apply(::c10::intrusive_ptr<Operation> operation, const variable_list& inputs) {
+inline Tensor record(::c10::intrusive_ptr<Operation> operation, const variable_list& inputs) {
   return Node::apply(operation, ::at::TensorList(inputs));
 }
 
