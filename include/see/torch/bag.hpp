@@ -18,9 +18,7 @@
 
 namespace see::torch {
 
-namespace nn = ::torch::nn;  // the macros of LibTorch say torch::nn, which is looked up here
-
-using BagMode = ::torch::nn::EmbeddingBagMode;  ///< ::torch::kSum, kMean or kMax
+using BagMode = ::torch::nn::EmbeddingBagMode;  ///< torch::kSum, torch::kMean or kMax
 
 /// Options of a fresh bag layer: torch::nn::EmbeddingBag's, and what its terms are; each means what
 /// it means in EntangledEmbeddingOptions.

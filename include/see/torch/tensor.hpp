@@ -12,10 +12,12 @@
 #include "see/error.hpp"
 
 /// LibTorch modules over entangled layers. Within namespace see, `torch` is this namespace; that of
-/// LibTorch is `::torch`.
+/// LibTorch is the global one.
 namespace see::torch {
 
 using Tensor = ::torch::Tensor;
+
+namespace nn = ::torch::nn;  // macros of LibTorch say torch::nn, which is looked up here
 
 namespace detail {
 
