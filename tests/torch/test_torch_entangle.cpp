@@ -30,11 +30,11 @@ struct TranslatorImpl : ::torch::nn::Module {
   TranslatorImpl()
       : source(::torch::nn::EmbeddingOptions(300, 16).padding_idx(1)),
         target(200, 16),
-        plain(50, 16) {
+        plain(250, 16) {
     const ::torch::NoGradGuard guard;
     source->dense()->weight.copy_(table_of(300, 16));
     target->dense()->weight.copy_(table_of(200, 16, 2));
-    plain->weight.copy_(table_of(50, 16, 3));
+    plain->weight.copy_(table_of(250, 16, 3));
     inner->push_back(::torch::nn::Linear(16, 16));
     inner->push_back(::torch::nn::Linear(16, 16));
     register_module("source", source);
@@ -109,10 +109,10 @@ TEST_CASE("entangle exchanges the tables of a model") {
   REQUIRE(names == std::vector<std::string>{"source", "target", "plain"});
   REQUIRE(report.tables[0].in_place);
   REQUIRE_FALSE(report.tables[2].in_place);
-  REQUIRE(report.tables[2].layer->num_embeddings() == 50);
+  REQUIRE(report.tables[2].layer->num_embeddings() == 250);
   REQUIRE(model->source->is_entangled());
   REQUIRE(model->source->entangled()->padding_idx() == 1);
-  REQUIRE(report.bytes_before() == 4 * 16 * 550);
+  REQUIRE(report.bytes_before() == 4 * 16 * 750);
   REQUIRE(report.bytes_after() < report.bytes_before() / 2);
   for (const auto& table : report.tables) {
     REQUIRE(table.relative_error > 0);
@@ -120,7 +120,7 @@ TEST_CASE("entangle exchanges the tables of a model") {
   }
   REQUIRE(error_of_rows(model->target->entangled()->to_dense(), dense) ==
           Approx(report.tables[1].relative_error));
-  REQUIRE_THAT(report.to_string(), Contains("plain: 3200 -> ") && Contains("not in place"));
+  REQUIRE_THAT(report.to_string(), Contains("plain: 16000 -> ") && Contains("not in place"));
   for (const auto& item : model->named_parameters())
     REQUIRE_THAT(item.key(), !Contains("source.table.weight"));
 

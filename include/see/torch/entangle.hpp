@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "see/file/model_bytes.hpp"
+#include "see/model/model.hpp"
 #include "see/torch/any_embedding.hpp"
 #include "see/torch/pretrained.hpp"
 #include "see/torch/share.hpp"
@@ -34,8 +36,9 @@ struct EntangledTable {
   EntangledEmbedding layer = nullptr;
   bool in_place = false;  ///< else `layer` waits for the program to use it
   std::int64_t bytes_before = 0;
-  std::int64_t bytes_after = 0;  ///< parameters and index; what is shared counts for the first
-  double relative_error = 0;     ///< |fitted - dense|^2 / |dense|^2, the padding row left out
+  /// Parameters, index, basis, scales and codes; what is shared counts for the first.
+  std::int64_t bytes_after = 0;
+  double relative_error = 0;  ///< |fitted - dense|^2 / |dense|^2, the padding row left out
 };
 
 struct EntangleReport {
@@ -92,6 +95,17 @@ inline void find_tables(const std::shared_ptr<::torch::nn::Module>& module, cons
     at->holders.push_back(holder);
   else
     at->is_bare = true;
+}
+
+/// Bytes of a layer as it is in memory but for the C++ objects, as model_bytes() counts them.
+inline std::int64_t bytes_of(const EntangledEmbedding& layer) {
+  return std::visit(
+      [](const auto& view) {
+        using Scalar = typename std::decay_t<decltype(view->layer())>::Scalar;
+        const ModelBytes bytes = model_bytes(Model<Scalar>{view->layer()});
+        return static_cast<std::int64_t>(bytes.total - bytes.header);
+      },
+      layer->view());
 }
 
 inline double relative_error(const EntangledEmbedding& layer,
@@ -155,7 +169,7 @@ inline EntangleReport entangle(const std::shared_ptr<::torch::nn::Module>& modul
   for (std::size_t i = 0; i < found.size(); ++i) {
     EntangledTable table{found[i].name, layers[i], !found[i].is_bare};
     table.bytes_before = static_cast<std::int64_t>(weights[i].nbytes());
-    table.bytes_after = layers[i]->bytes();
+    table.bytes_after = detail::bytes_of(layers[i]);
     for (const Tensor& tensor : layers[i]->tensors())
       if (!counted.insert(tensor.unsafeGetTensorImpl()).second)
         table.bytes_after -= static_cast<std::int64_t>(tensor.nbytes());

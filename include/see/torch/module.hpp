@@ -130,13 +130,6 @@ class EntangledModule : public ::torch::nn::Cloneable<Derived> {
     for (Tensor& tensor : tensors_) tensor.set_requires_grad(!frozen);
   }
 
-  /// Bytes of the parameters and of the index.
-  std::int64_t bytes() const {
-    std::int64_t sum = static_cast<std::int64_t>(structure_->constants().lexicon.packed().bytes());
-    for (const Tensor& tensor : tensors_) sum += static_cast<std::int64_t>(tensor.nbytes());
-    return sum;
-  }
-
   /// Registers the parameters; Cloneable calls it for a copy.
   void reset() override {
     for (std::size_t i = 0; i < tensors_.size(); ++i) {

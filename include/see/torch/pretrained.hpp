@@ -22,7 +22,7 @@ struct FromPretrainedOptions {
   /// Looks up as zero, whatever its row is in the table.
   TORCH_ARG(std::optional<std::int64_t>, padding_idx) = std::nullopt;
   /// Size, method and the rest, as compress() takes them; method auto is induced here. Sizes are
-  /// those of a model file, whose numbers are halves: as parameters they take twice the bytes.
+  /// those of a model file, where factors are halves: as float parameters they take twice as much.
   TORCH_ARG(CompressOptions, compress) = CompressOptions{.ratio = 20};
 
  public:
