@@ -17,7 +17,7 @@ configure_package_config_file(cmake/seeConfig.cmake.in ${PROJECT_BINARY_DIR}/see
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/seeConfigVersion.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/seeConfig.cmake ${PROJECT_BINARY_DIR}/seeConfigVersion.cmake
-  DESTINATION ${package_dir})
+  cmake/torch.cmake DESTINATION ${package_dir})
 
 file(RELATIVE_PATH prefix_from_pc
   ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})

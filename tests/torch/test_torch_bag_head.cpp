@@ -1,0 +1,274 @@
+#include "see/torch/bag.hpp"
+#include "see/torch/cross_entropy.hpp"
+#include "see/torch/head.hpp"
+#include "torch_layers.hpp"
+
+using namespace torch_layers;
+using Catch::Matchers::Contains;
+using see::GainScope;
+using see::torch::BagMode;
+using see::torch::EntangledEmbedding;
+using see::torch::EntangledEmbeddingBag;
+namespace F = ::torch::nn::functional;
+
+namespace {
+
+Tensor longs(std::vector<std::int64_t> numbers) { return ::torch::tensor(numbers); }
+
+Tensor doubles(std::vector<double> numbers) { return ::torch::tensor(numbers, ::torch::kDouble); }
+
+/// The gradients of sum(weights * ours) and sum(weights * theirs), ours with respect to the
+/// parameters, theirs through the dense table `dense` of all rows.
+void check_same_gradients(EntangledEmbedding& embedding, const Tensor& ours, const Tensor& theirs,
+                          const Tensor& dense, double tolerance = 1e-11) {
+  ::torch::manual_seed(8);
+  const Tensor weights = ::torch::randn(ours.sizes(), ::torch::kDouble);
+  const auto own = ::torch::autograd::grad({(weights * ours).sum()}, embedding->parameters());
+  const auto to_dense = ::torch::autograd::grad({(weights * theirs).sum()}, {dense})[0];
+  const Tensor rows = embedding(::torch::arange(embedding->num_embeddings()));
+  const auto needed = ::torch::autograd::grad({(to_dense * rows).sum()}, embedding->parameters());
+  for (std::size_t i = 0; i < own.size(); ++i)
+    REQUIRE(largest_difference(own[i], needed[i]) < tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("bags are those of torch on the same dense table") {
+  const auto mode = GENERATE(0, 1, 2);
+  const BagMode modes[] = {::torch::kSum, ::torch::kMean, ::torch::kMax};
+  const bool include_last = GENERATE(false, true), padded = GENERATE(false, true);
+  CAPTURE(mode, include_last, padded);
+  const auto parts =
+      small_parts(GainScope::sense, false, padded ? std::optional<see::Index>(3) : std::nullopt);
+  EntangledEmbedding embedding(parts);
+  EntangledEmbeddingBag bag(embedding, modes[mode], include_last);
+  ::torch::nn::EmbeddingBagOptions options(7, 8);
+  options.mode(modes[mode]).include_last_offset(include_last);
+  if (padded) options.padding_idx(3);
+  ::torch::nn::EmbeddingBag theirs(options);
+  const Tensor dense = embedding->to_dense().set_requires_grad(true);
+  theirs->weight = dense;
+  const Tensor ids = longs({0, 3, 3, 1, 6, 2, 3, 5, 5, 4});
+  const Tensor offsets =
+      include_last ? longs({0, 2, 2, 7, 10}) : longs({0, 2, 2, 7});  // the second bag is empty
+
+  const Tensor rows = bag(ids, offsets), needed = theirs(ids, offsets);
+  REQUIRE(largest_difference(rows, needed) < 1e-14);
+  check_same_gradients(embedding, rows, needed, dense);
+  const Tensor short_rows = bag(ids.to(::torch::kInt), offsets.to(::torch::kInt));
+  REQUIRE(::torch::equal(short_rows, rows));
+
+  if (!include_last) {
+    const Tensor square = ids.reshape({2, 5});
+    REQUIRE(largest_difference(bag(square), theirs(square)) < 1e-14);
+    check_same_gradients(embedding, bag(square), theirs(square), dense);
+  }
+  if (mode != 0) return;
+  const Tensor own = ::torch::randn({10}, ::torch::kDouble).set_requires_grad(true);
+  const Tensor weighted = bag(ids, offsets, own), other = theirs(ids, offsets, own);
+  REQUIRE(largest_difference(weighted, other) < 1e-14);
+  check_same_gradients(embedding, weighted, other, dense);
+  const auto to_own = ::torch::autograd::grad({bag(ids, offsets, own).square().sum()}, {own})[0];
+  const auto to_theirs =
+      ::torch::autograd::grad({theirs(ids, offsets, own).square().sum()}, {own})[0];
+  REQUIRE(largest_difference(to_own, to_theirs) < 1e-12);
+}
+
+TEST_CASE("gradients of bags are those of finite differences") {
+  EntangledEmbedding embedding(small_parts(GainScope::term, false, 4));
+  Tensor weights = ::torch::randn({6}, ::torch::kDouble).set_requires_grad(true);
+  EntangledEmbeddingBag bag(embedding, ::torch::kSum);
+  std::vector<Tensor> inputs = bag->parameters();
+  inputs.push_back(weights);
+  check_gradients([&] { return bag(longs({0, 3, 4, 6, 1, 0}), longs({0, 4}), weights); }, inputs);
+}
+
+TEST_CASE("bags share, freeze and stand in a Sequential") {
+  EntangledEmbedding embedding(small_parts());
+  EntangledEmbeddingBag bag(embedding, ::torch::kSum);
+  const Tensor before = bag(longs({0}).unsqueeze(0)).detach();
+  {
+    const ::torch::NoGradGuard guard;
+    embedding->tensors()[0].mul_(2);
+  }
+  REQUIRE(largest_difference(bag(longs({0}).unsqueeze(0)), 4 * before) < 1e-12);
+  ::torch::nn::Sequential sequential(bag);
+  REQUIRE(sequential->forward(longs({0, 1}).unsqueeze(0)).sizes() == ::torch::IntArrayRef({1, 8}));
+  EntangledEmbeddingBag fresh(
+      see::torch::EntangledEmbeddingBagOptions(20, 8).rank(2).mode(::torch::kMax).padding_idx(0));
+  REQUIRE(fresh(longs({0, 0}), longs({0})).abs().max().item<double>() == 0);
+}
+
+TEST_CASE("what bags cannot do they refuse") {
+  EntangledEmbedding embedding(small_parts());
+  EntangledEmbeddingBag bag(embedding, ::torch::kMean), last(embedding, ::torch::kSum, true);
+  const Tensor ids = longs({0, 1, 2});
+  const auto error = [&](EntangledEmbeddingBag& some, auto... arguments) {
+    return error_of([&] { some(arguments...); });
+  };
+  REQUIRE_THAT(error(bag, ids), Contains("needed offsets"));
+  REQUIRE_THAT(error(bag, ids.unsqueeze(0), longs({0})), Contains("a row is a bag"));
+  REQUIRE_THAT(error(bag, ids.reshape({1, 1, 3})), Contains("one or two dimensions"));
+  REQUIRE_THAT(error(bag, ids, longs({1})), Contains("offset 1 of bag 0"));
+  REQUIRE_THAT(error(bag, ids, longs({0, 2, 1})), Contains("offset 1 of bag 2"));
+  REQUIRE_THAT(error(bag, ids, doubles({0})), Contains("offsets: ids of type"));
+  REQUIRE_THAT(error(bag, ids, longs({0}), doubles({1, 1, 1})), Contains("the mode sum"));
+  REQUIRE_THAT(error(bag, ids, longs({0}), doubles({1, 1})), Contains("per_sample_weights of 2"));
+  REQUIRE_THAT(error(bag, ids, longs({0}), ::torch::ones({3})), Contains("of type Float"));
+  REQUIRE_THAT(error(last, ids, longs({0, 2})), Contains("a last offset of 2"));
+  REQUIRE_THAT(error(bag, longs({9}), longs({0})), Contains("id 9"));
+}
+
+TEST_CASE("logits are products with the dense table, and so are their gradients") {
+  const bool layer_norm = GENERATE(false, true);
+  EntangledEmbedding embedding(small_parts(GainScope::sense, layer_norm, 2));
+  ::torch::manual_seed(4);
+  Tensor hidden = ::torch::randn({2, 3, 8}, ::torch::kDouble).set_requires_grad(true);
+  const Tensor dense = embedding->to_dense().set_requires_grad(true);
+  const Tensor ours = see::torch::logits(embedding, hidden);
+  const Tensor theirs = ::torch::matmul(hidden, dense.t());
+  REQUIRE(largest_difference(ours, theirs) < 1e-12);
+  check_same_gradients(embedding, ours, theirs, dense);
+  std::vector<Tensor> inputs = embedding->parameters();
+  inputs.push_back(hidden);
+  check_gradients([&] { return see::torch::logits(embedding, hidden); }, inputs,
+                  layer_norm ? 1e-5 : 1e-7);
+}
+
+TEST_CASE("a fused cross-entropy is that of torch on the same dense table") {
+  const bool mean = GENERATE(true, false);
+  const double smoothing = GENERATE(0.0, 0.1, 1.0);
+  const auto ignored = GENERATE(-100, 5);
+  CAPTURE(mean, smoothing, ignored);
+  EntangledEmbedding embedding(small_parts(GainScope::term, false, 2));
+  ::torch::manual_seed(4);
+  Tensor hidden = ::torch::randn({2, 3, 8}, ::torch::kDouble).set_requires_grad(true);
+  const Tensor targets = longs({0, 5, 2, 6, 5, 1}).reshape({2, 3});
+  see::torch::CrossEntropyOptions options;
+  options.label_smoothing(smoothing).ignore_index(ignored);
+  F::CrossEntropyFuncOptions same;
+  same.label_smoothing(smoothing).ignore_index(ignored);
+  if (mean) {
+    options.reduction(::torch::kMean);
+    same.reduction(::torch::kMean);
+  } else {
+    options.reduction(::torch::kSum);
+    same.reduction(::torch::kSum);
+  }
+  const Tensor dense = embedding->to_dense().set_requires_grad(true);
+  const auto loss = [&] { return see::torch::cross_entropy(embedding, hidden, targets, options); };
+  const Tensor ours = loss();
+  const Tensor theirs =
+      F::cross_entropy(::torch::matmul(hidden, dense.t()).reshape({6, 7}), targets.flatten(), same);
+  REQUIRE(ours.dim() == 0);
+  REQUIRE(largest_difference(ours, theirs) < 1e-12);
+  {
+    const ::torch::NoGradGuard guard;
+    REQUIRE(largest_difference(loss(), theirs) < 1e-12);
+  }
+  check_same_gradients(embedding, ours, theirs, dense);
+  const auto to_own = ::torch::autograd::grad({loss() * 3}, {hidden})[0];
+  const auto to_theirs = ::torch::autograd::grad(
+      {F::cross_entropy(::torch::matmul(hidden, dense.detach().t()).reshape({6, 7}),
+                        targets.flatten(), same) *
+       3},
+      {hidden})[0];
+  REQUIRE(largest_difference(to_own, to_theirs) < 1e-12);
+  std::vector<Tensor> inputs = embedding->parameters();
+  inputs.push_back(hidden);
+  check_gradients(loss, inputs);
+}
+
+TEST_CASE("a fused cross-entropy over many words has the same bits for any number of threads") {
+  ::torch::manual_seed(6);
+  EntangledEmbedding embedding(see::torch::EntangledEmbeddingOptions(9000, 32).rank(3));
+  Tensor hidden = ::torch::randn({20, 32}).set_requires_grad(true);
+  const Tensor targets = ::torch::randint(9000, {20});
+  see::torch::CrossEntropyOptions options;
+  options.label_smoothing(0.1);
+  const Tensor scores = ::torch::matmul(hidden, embedding->to_dense().t());
+  const auto theirs =
+      F::cross_entropy(scores, targets, F::CrossEntropyFuncOptions().label_smoothing(0.1));
+  const int threads = ::torch::get_num_threads();
+  std::vector<Tensor> first;
+  for (const int count : {1, 2, 3}) {
+    ::torch::set_num_threads(count);
+    const Tensor loss = see::torch::cross_entropy(embedding, hidden, targets, options);
+    REQUIRE(largest_difference(loss, theirs) < 1e-4);
+    std::vector<Tensor> inputs = embedding->parameters();
+    inputs.push_back(hidden);
+    auto all = ::torch::autograd::grad({loss}, inputs);
+    all.push_back(loss);
+    const Tensor some = see::torch::logits(embedding, hidden);
+    for (const Tensor& each : ::torch::autograd::grad({some.square().sum()}, inputs))
+      all.push_back(each);
+    if (first.empty()) first = all;
+    for (std::size_t i = 0; i < first.size(); ++i) REQUIRE(::torch::equal(first[i], all[i]));
+  }
+  ::torch::set_num_threads(threads);
+}
+
+TEST_CASE("a sampled cross-entropy over all words is the whole one") {
+  EntangledEmbedding embedding(small_parts());
+  Tensor hidden = ::torch::randn({3, 8}, ::torch::kDouble).set_requires_grad(true);
+  const Tensor targets = ::torch::tensor({1, 0, 6}, ::torch::kInt);
+  const auto sampled = [&] {
+    return see::torch::sampled_cross_entropy(embedding, hidden, targets, see::Candidates::all(7));
+  };
+  REQUIRE(largest_difference(sampled(), see::torch::cross_entropy(embedding, hidden, targets)) <
+          1e-12);
+  std::vector<Tensor> inputs = embedding->parameters();
+  inputs.push_back(hidden);
+  check_gradients(sampled, inputs);
+  see::Candidates some{{1, 3, 5}, {0.5, -0.25, 0}};
+  check_gradients(
+      [&] { return see::torch::sampled_cross_entropy(embedding, hidden, targets, some); }, inputs);
+}
+
+TEST_CASE("frozen parameters and hidden states get no gradient from a cross-entropy") {
+  EntangledEmbedding embedding(small_parts());
+  const Tensor targets = longs({1, 0});
+  Tensor hidden = ::torch::randn({2, 8}, ::torch::kDouble);
+  see::torch::CrossEntropyOptions smooth;
+  smooth.label_smoothing(0.1);
+  see::torch::cross_entropy(embedding, hidden, targets, smooth).backward();
+  REQUIRE(embedding->tensors()[0].grad().defined());
+  embedding->zero_grad();
+  embedding->freeze();
+  hidden.set_requires_grad(true);
+  see::torch::cross_entropy(embedding, hidden, targets, smooth).backward();
+  REQUIRE(hidden.grad().defined());
+  see::torch::logits(embedding, hidden).sum().backward();
+}
+
+TEST_CASE("what the head cannot do it refuses") {
+  EntangledEmbedding embedding(small_parts());
+  const Tensor hidden = ::torch::randn({2, 8}, ::torch::kDouble), targets = longs({1, 0});
+  const auto error = [&](const Tensor& states, const Tensor& words,
+                         const see::torch::CrossEntropyOptions& options = {}) {
+    return error_of([&] { see::torch::cross_entropy(embedding, states, words, options); });
+  };
+  REQUIRE_THAT(error(hidden.to(::torch::kFloat), targets),
+               Contains("hidden states of type Float, needed Double"));
+  REQUIRE_THAT(error(::torch::randn({2, 7}, ::torch::kDouble), targets),
+               Contains("hidden states of 2 x 7, needed 8"));
+  REQUIRE_THAT(error(hidden, longs({1})), Contains("targets of 1, needed 2"));
+  REQUIRE_THAT(error(hidden, longs({1, 7})), Contains("target 7 at position 1"));
+  REQUIRE_THAT(error(hidden, doubles({1, 0})), Contains("ids of type Double"));
+  see::torch::CrossEntropyOptions options;
+  REQUIRE_THAT(error(hidden, targets, options.reduction(::torch::kNone)), Contains("kNone"));
+  options = {};
+  REQUIRE_THAT(error(hidden, targets, options.weight(doubles({1}))), Contains("a weight"));
+  options = {};
+  options.label_smoothing(1.5);
+  REQUIRE_THAT(error(hidden, targets, options), Contains("label_smoothing of 1.5"));
+  options.label_smoothing(0.5);
+  REQUIRE_THAT(error_of([&] {
+                 see::torch::sampled_cross_entropy(embedding, hidden, targets,
+                                                   see::Candidates::all(7), options);
+               }),
+               Contains("needed 0 with candidates"));
+  REQUIRE_THAT(
+      error_of([&] { see::torch::logits(embedding, ::torch::randn({3}, ::torch::kDouble)); }),
+      Contains("hidden states of 3, needed 8"));
+}
