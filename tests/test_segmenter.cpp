@@ -66,7 +66,7 @@ std::set<std::size_t> character_starts(std::string_view text) {
 /// words get equal morphs.
 template <class S>
 void check_laws(const S& segmenter, const std::string& word) {
-  INFO(json_quote(word));
+  INFO(detail::json_quote(word));
   const std::vector<Morph> morphs = segment(segmenter, word);
   const std::set<std::size_t> starts = character_starts(word);
   std::size_t at = 0;
@@ -436,7 +436,7 @@ TEST_CASE("Morphemes of a bounded inventory still make up the words", "[knowledg
       std::size_t unknown = 0;
       for (const std::uint32_t unit : morphemes.of(w)) {
         word += morphemes.forms[unit];
-        unknown += morphemes.forms[unit] == unknown_character;
+        unknown += morphemes.forms[unit] == detail::unknown_character;
       }
       if (unknown == 0) CHECK(word == vocabulary[w]);
       CHECK((unknown == 0 || most < 60));

@@ -5,8 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace see {
-namespace detail {
+namespace see::detail {
 
 /// Bytes of the UTF-8 character at the head of `text` (not empty): 0 where it is ill-formed.
 inline std::size_t utf8_length(std::string_view text) {
@@ -56,8 +55,6 @@ inline void append_utf8(std::string& out, std::uint32_t code) {
   }
 }
 
-}  // namespace detail
-
 /// `text` as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.
 inline std::string json_quote(std::string_view text) {
   static constexpr std::string_view codes = "\"\\\b\f\n\r\t";
@@ -65,7 +62,7 @@ inline std::string json_quote(std::string_view text) {
   static constexpr std::string_view digits = "0123456789abcdef";
   std::string out = "\"";
   while (!text.empty()) {
-    const std::size_t length = detail::utf8_length(text);
+    const std::size_t length = utf8_length(text);
     const auto byte = static_cast<unsigned char>(text[0]);
     if (const auto which = codes.find(text[0]); which != codes.npos) {
       out.push_back('\\');
@@ -85,4 +82,4 @@ inline std::string json_quote(std::string_view text) {
   return out;
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -171,7 +171,7 @@ class HunspellSegmenter {
     std::string_view rest = lines.line();
     const std::string_view count = detail::take_field(rest);
     lines.require(!count.empty() && count.find_first_not_of("0123456789") == count.npos, "found ",
-                  json_quote(count.substr(0, 40)), ", needed the number of entries");
+                  detail::json_quote(count.substr(0, 40)), ", needed the number of entries");
   }
 
   static char folded(char c) noexcept {

@@ -67,7 +67,7 @@ class UnigramSegmenter {
     for (const char byte : bytes) node = children_.insert(key(node, byte)) + 1;
     if (cost_.size() < children_.size() + 1) cost_.resize(children_.size() + 1, unreached);
     detail::require(cost_[node] == unreached, "morph ", morph,
-                    " occurs twice: ", json_quote(bytes));
+                    " occurs twice: ", detail::json_quote(bytes));
     cost_[node] = static_cast<float>(-std::log(p));
     unknown_cost_ = std::max(unknown_cost_, cost_[node] + 10);
   }
@@ -88,7 +88,8 @@ class UnigramSegmenter {
     const std::size_t begin = morphs.size();
     for (std::size_t end = run.size(); end > 0; end = best[end].from) {
       const std::string_view surface = run.substr(best[end].from, end - best[end].from);
-      detail::append_morph(morphs, surface, best[end].is_known ? surface : unknown_character);
+      detail::append_morph(morphs, surface,
+                           best[end].is_known ? surface : detail::unknown_character);
     }
     std::reverse(morphs.begin() + static_cast<std::ptrdiff_t>(begin), morphs.end());
   }
