@@ -28,18 +28,18 @@ void report(benchmark::State& state, Index count, double bytes, double relative_
 /// Sememes learned for a form that is given: 5 terms of 8 x 8, 256 units a slot.
 void induced_given_form(benchmark::State& state) {
   const see::RowMatrix<float> table = bench::clustered_table(rows, dim);
-  see::InducedPlan plan;
+  see::detail::InducedPlan plan;
   plan.dim = plan.width = dim;
   plan.q1 = plan.q2 = 8;
   plan.units1 = plan.units2 = 256;
   plan.terms = 5;
   double error = 0;
   for (auto _ : state) {
-    see::InducedOptions options;
+    see::detail::InducedOptions options;
     options.run = see::serial();
-    error = see::induce(table, plan, options).relative_error;
+    error = see::detail::induce(table, plan, options).relative_error;
   }
-  report(state, rows, double(see::payload_bytes(plan, rows)), error);
+  report(state, rows, double(see::detail::payload_bytes(plan, rows)), error);
 }
 BENCHMARK(induced_given_form)->Unit(benchmark::kMillisecond);
 

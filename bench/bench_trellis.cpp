@@ -18,9 +18,9 @@ constexpr Index batch = 4096;
 
 /// Rates that fall with the column as those of principal axes do, `bits` an entry on average in the
 /// middle class, more in some classes and less in others.
-see::TrellisCodes random_residual(Index rows, Index dim, Index classes, double bits) {
+see::detail::TrellisCodes random_residual(Index rows, Index dim, Index classes, double bits) {
   see::Random random(5);
-  see::TrellisParts parts;
+  see::detail::TrellisParts parts;
   parts.rows = rows;
   parts.dim = dim;
   parts.classes = classes;
@@ -47,20 +47,20 @@ see::TrellisCodes random_residual(Index rows, Index dim, Index classes, double b
     total += class_bits[ids.back()];
   }
   parts.row_classes = see::PackedArray(std::span<const std::uint32_t>(ids),
-                                       see::bits_for(static_cast<std::uint64_t>(classes)));
+                                       see::detail::bits_for(static_cast<std::uint64_t>(classes)));
   parts.rates = see::PackedArray(std::span<const std::uint8_t>(rates), see::detail::rate_bits);
   parts.means = see::Array<std::int8_t>(sigmas.size());
   parts.sigmas = std::move(sigmas);
   parts.mean_scales = see::Array<float>(static_cast<std::size_t>(classes));
   parts.sigma_scale = 1;
-  std::vector<std::uint8_t> codes(see::packed_bytes(total));
+  std::vector<std::uint8_t> codes(see::detail::packed_bytes(total));
   for (auto& byte : codes) byte = static_cast<std::uint8_t>(random.next());
   parts.codes = std::move(codes);
-  return see::TrellisCodes(std::move(parts));
+  return see::detail::TrellisCodes(std::move(parts));
 }
 
 void decode(benchmark::State& state, Index rows, Index dim, Index classes, double bits) {
-  const see::TrellisCodes residual = random_residual(rows, dim, classes, bits);
+  const see::detail::TrellisCodes residual = random_residual(rows, dim, classes, bits);
   const std::vector<Index> ids = bench::random_ids(batch, rows);
   see::RowMatrix<float> out(batch, dim);
   for (auto _ : state) {

@@ -100,7 +100,7 @@ see::RowMatrix<float> training_rows(const see::Table& table, Index most) {
   see::Random random(1);
   see::RowMatrix<float> rows(most, table.dim());
   Index at = 0;
-  for (const std::size_t row : see::sample_without_replacement(
+  for (const std::size_t row : see::detail::sample_without_replacement(
            static_cast<std::size_t>(table.rows()), static_cast<std::size_t>(most), random))
     rows.row(at++) = table.matrix().row(static_cast<Index>(row));
   return rows;
@@ -129,19 +129,20 @@ class Comparison {
     std::stringstream text;
     text << in.rdbuf();
     see::detail::require(in.good(), path, ": cannot be read");
-    const see::JsonValue file = see::parse_json(text.str());
-    const auto member = [](const see::JsonValue& object, const char* key) -> const see::JsonValue& {
-      const see::JsonValue* const value = object.find(key);
+    const see::detail::JsonValue file = see::detail::parse_json(text.str());
+    const auto member = [](const see::detail::JsonValue& object,
+                           const char* key) -> const see::detail::JsonValue& {
+      const see::detail::JsonValue* const value = object.find(key);
       see::detail::require(value, "a file of measurements lacks the key ", key);
       return *value;
     };
-    const auto real = [&](const see::JsonValue& object, const char* key) {
+    const auto real = [&](const see::detail::JsonValue& object, const char* key) {
       return std::stod(member(object, key).number());
     };
     see::detail::require(member(file, "rows").integer() == table_.rows() &&
                              member(file, "dim").integer() == table_.dim(),
                          path, ": measured on a table of another size");
-    for (const see::JsonValue& one : member(file, "faiss").items())
+    for (const see::detail::JsonValue& one : member(file, "faiss").items())
       faiss_.push_back(
           {real(one, "ratio"),
            {member(one, "method").string(), member(one, "parts").integer(),

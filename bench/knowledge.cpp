@@ -88,7 +88,8 @@ Segment random_cuts(Segment other) {
     see::Random random(seed);
     morphs.clear();
     std::size_t from = 0;
-    for (const std::size_t i : see::sample_without_replacement(places.size(), cuts, random)) {
+    for (const std::size_t i :
+         see::detail::sample_without_replacement(places.size(), cuts, random)) {
       morphs.push_back({word.substr(from, places[i] - from), {}});
       from = places[i];
     }
@@ -370,7 +371,7 @@ void run(const Arguments& arguments) {
   if (table.words().empty()) throw see::Error(arguments.table + ": no words");
   std::vector<bool> is_held(static_cast<std::size_t>(table.rows()), false);
   see::Random random(1);
-  for (const auto w : see::sample_without_replacement(
+  for (const auto w : see::detail::sample_without_replacement(
            is_held.size(), static_cast<std::size_t>(arguments.held), random))
     is_held[w] = true;
   const see::WordNet wordnet(arguments.wordnet);

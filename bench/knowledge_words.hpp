@@ -84,7 +84,7 @@ inline Rows ngram_means(const Words& known, const Words& held, const Eigen::RowV
 /// sense.
 inline Rows synset_means(const see::WordNet& wordnet, const Words& known, const Words& held,
                          const Rows& otherwise) {
-  const see::WordNetTaxonomy taxonomy(wordnet);
+  const see::detail::WordNetTaxonomy taxonomy(wordnet);
   std::map<std::uint32_t, std::pair<Eigen::RowVectorXf, float>> sums;
   for (Index w = 0; w < known.names.size(); ++w)
     for (const auto& sense : known.senses[static_cast<std::size_t>(w)]) {

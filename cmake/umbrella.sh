@@ -2,7 +2,8 @@
 # The umbrella headers: see/see.hpp, what a program needs that uses models and trains layers, and
 # see/compress.hpp, that and what makes models from tables, which takes a compiler far longer.
 # umbrella.sh --check: fails unless they include every header of the library, layer by layer, and
-# every header includes only headers of its own layer and of those before it, and has 400 lines at most.
+# every header includes only headers of its own layer and of those before it, has 400 lines at most, and
+# (where there is a python3) declares no name in namespace see that docs/api.md does not list.
 # umbrella.sh --write: writes both anew. X-inl.hpp, which has the bodies of X.hpp, is none of a user's.
 set -eu
 export LC_ALL=C
@@ -75,4 +76,7 @@ for layer in $layers; do
     failed=1
   fi
 done
+if command -v python3 >/dev/null 2>&1; then
+  python3 ../../docs/names.py || failed=1
+fi
 exit $failed

@@ -24,8 +24,8 @@ inline std::vector<oracle::Setup> setups(see::Index words = 0) {
 
 /// The trellis codes of a layer or of parts.
 template <class Scalar>
-const see::TrellisCodes& trellis(const see::EmbeddingParts<Scalar>& parts) {
-  return dynamic_cast<const see::TrellisCodes&>(*parts.codes);
+const see::detail::TrellisCodes& trellis(const see::EmbeddingParts<Scalar>& parts) {
+  return dynamic_cast<const see::detail::TrellisCodes&>(*parts.codes);
 }
 
 /// A random layer of a setup, with a padding row or without.

@@ -73,7 +73,11 @@ int main() {
         },
         "a table with " + number + " is refused");
   for (const float x : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
-    check_throws([&] { see::HalfArray(std::vector<float>{1, hidden(x)}); }, "half precision");
+    check_throws(
+        [&] {
+          see::detail::HalfArray(std::vector<float>{1, hidden(x)});
+        },
+        "half precision");
     check_throws([&] { see::UnigramSampler(std::vector<double>{1, double(hidden(x))}); }, "counts");
   }
   return failures == 0 ? 0 : 1;

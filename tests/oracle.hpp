@@ -79,9 +79,10 @@ see::Array<Scalar> normal(see::Index size, see::Random& random) {
 
 /// Trellis codes of random bits in three classes: of rates 0 to 3, of fewer bits than a window, and
 /// of means alone.
-inline see::TrellisParts random_residual(see::Index rows, see::Index dim, see::Random& random) {
+inline see::detail::TrellisParts random_residual(see::Index rows, see::Index dim,
+                                                 see::Random& random) {
   using see::Index;
-  see::TrellisParts parts;
+  see::detail::TrellisParts parts;
   parts.rows = rows;
   parts.dim = dim;
   parts.classes = 3;
@@ -114,7 +115,7 @@ inline see::TrellisParts random_residual(see::Index rows, see::Index dim, see::R
     classes.push_back(unsigned(random.below(3)));
     total += bits[classes.back()];
   }
-  codes.resize(see::packed_bytes(total));
+  codes.resize(see::detail::packed_bytes(total));
   for (std::size_t i = 0; i < (total + 7) / 8; ++i) codes[i] = std::uint8_t(random.below(256));
   if (total % 8 > 0) codes[total / 8] &= std::uint8_t((1 << total % 8) - 1);
   parts.row_classes = see::PackedArray(std::span<const unsigned>(classes), 2);
@@ -198,7 +199,7 @@ see::EmbeddingParts<Scalar> random_parts(const Setup& setup) {
   if (setup.layer_norm)
     parts.layer_norm = see::LayerNorm<Scalar>{normal<Scalar>(d, random), normal<Scalar>(d, random)};
   if (setup.residual)
-    parts.codes = std::make_shared<const see::TrellisCodes>(
+    parts.codes = std::make_shared<const see::detail::TrellisCodes>(
         random_residual(setup.words, parts.shape.width(), random));
   return parts;
 }

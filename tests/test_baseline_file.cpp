@@ -37,37 +37,41 @@ std::string changed(std::string bytes, const std::string& from, const std::strin
 std::string with_checksum(std::string bytes) {
   const auto at = bytes.find("crc32:") + 6;
   bytes.replace(at, 8, "00000000");
-  const auto sum = see::crc32(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  const auto sum = see::detail::crc32(std::as_bytes(std::span(bytes.data(), bytes.size())));
   return bytes.replace(at, 8, see::detail::hex8(sum));
 }
 
 }  // namespace
 
 TEST_CASE("parts of baselines that do not fit are refused", "[baseline]") {
-  const auto halves = [](std::size_t n) { return see::HalfArray(std::vector<float>(n, 1.0F)); };
+  const auto halves = [](std::size_t n) {
+    return see::detail::HalfArray(std::vector<float>(n, 1.0F));
+  };
   const see::Array<std::uint8_t> none;
-  CHECK_THROWS_AS(see::Int8Codes(2, 3, halves(1), see::Array<std::uint8_t>(6)), see::Error);
-  CHECK_THROWS_AS(see::Int8Codes(2, 3, halves(2), see::Array<std::uint8_t>(5)), see::Error);
-  CHECK_THROWS_AS(see::LowRank(2, 3, 1, halves(2), halves(2)), see::Error);
-  CHECK_THROWS_AS(see::LowRank(2, 3, 0, halves(0), halves(0)), see::Error);
+  CHECK_THROWS_AS(see::detail::Int8Codes(2, 3, halves(1), see::Array<std::uint8_t>(6)), see::Error);
+  CHECK_THROWS_AS(see::detail::Int8Codes(2, 3, halves(2), see::Array<std::uint8_t>(5)), see::Error);
+  CHECK_THROWS_AS(see::detail::LowRank(2, 3, 1, halves(2), halves(2)), see::Error);
+  CHECK_THROWS_AS(see::detail::LowRank(2, 3, 0, halves(0), halves(0)), see::Error);
   const see::PackedArray codes(std::span<const int>(std::vector<int>{0, 1, 1, 0}), 1);
-  CHECK_THROWS_AS(see::ProductCodes(2, 3, 4, halves(6), codes), see::Error);
-  CHECK_THROWS_AS(see::ProductCodes(2, 3, 2, halves(5), codes), see::Error);
-  CHECK_THROWS_AS(see::ProductCodes(3, 3, 2, halves(6), codes), see::Error);
-  CHECK_NOTHROW(see::ProductCodes(2, 3, 2, halves(6), codes));
-  CHECK_THROWS_AS(see::PrincipalCodes(2, 3, {9}, halves(3), halves(3), halves(1), none),
+  CHECK_THROWS_AS(see::detail::ProductCodes(2, 3, 4, halves(6), codes), see::Error);
+  CHECK_THROWS_AS(see::detail::ProductCodes(2, 3, 2, halves(5), codes), see::Error);
+  CHECK_THROWS_AS(see::detail::ProductCodes(3, 3, 2, halves(6), codes), see::Error);
+  CHECK_NOTHROW(see::detail::ProductCodes(2, 3, 2, halves(6), codes));
+  CHECK_THROWS_AS(see::detail::PrincipalCodes(2, 3, {9}, halves(3), halves(3), halves(1), none),
                   see::Error);
-  CHECK_THROWS_AS(see::PrincipalCodes(2, 3, {1}, halves(3), halves(3), halves(1), none),
+  CHECK_THROWS_AS(see::detail::PrincipalCodes(2, 3, {1}, halves(3), halves(3), halves(1), none),
                   see::Error);
-  CHECK_THROWS_AS(see::PrincipalCodes(2, 3, {}, halves(2), halves(0), halves(0), none), see::Error);
-  CHECK_NOTHROW(see::PrincipalCodes(2, 3, {}, halves(3), halves(0), halves(0), none));
-  see::TrainShape shape = see::TrainShape::of(8, 8);
+  CHECK_THROWS_AS(see::detail::PrincipalCodes(2, 3, {}, halves(2), halves(0), halves(0), none),
+                  see::Error);
+  CHECK_NOTHROW(see::detail::PrincipalCodes(2, 3, {}, halves(3), halves(0), halves(0), none));
+  see::detail::TrainShape shape = see::detail::TrainShape::of(8, 8);
   shape.ranks = {1, 1};
-  const std::array<see::HalfArray, 3> cores{halves(4), halves(4), halves(4)};
-  CHECK_NOTHROW(see::TensorTrain(8, 8, shape, cores));
-  CHECK_THROWS_AS(see::TensorTrain(9, 8, shape, cores), see::Error);
-  CHECK_THROWS_AS(see::TensorTrain(8, 8, shape, {halves(4), halves(3), halves(4)}), see::Error);
-  const auto rows = std::make_shared<const see::LowRank>(2, 3, 1, halves(2), halves(3));
+  const std::array<see::detail::HalfArray, 3> cores{halves(4), halves(4), halves(4)};
+  CHECK_NOTHROW(see::detail::TensorTrain(8, 8, shape, cores));
+  CHECK_THROWS_AS(see::detail::TensorTrain(9, 8, shape, cores), see::Error);
+  CHECK_THROWS_AS(see::detail::TensorTrain(8, 8, shape, {halves(4), halves(3), halves(4)}),
+                  see::Error);
+  const auto rows = std::make_shared<const see::detail::LowRank>(2, 3, 1, halves(2), halves(3));
   TempDir dir;
   see::EmbeddingParts<float> alone;
   alone.shape = see::Shape({3});

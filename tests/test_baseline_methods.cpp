@@ -21,22 +21,22 @@ using namespace baselines;
 TEST_CASE("half arrays keep numbers of any unit to half precision", "[baseline]") {
   for (const float unit : {1.0F, 3e-30F, 2e30F}) {
     const RowMatrix<float> values = unit * normal(1, 500, 1);
-    const see::HalfArray halves(std::vector<float>(values.data(), values.data() + 500));
+    const see::detail::HalfArray halves(std::vector<float>(values.data(), values.data() + 500));
     for (std::size_t i = 0; i < 500; ++i)
       CHECK(std::abs(halves[i] - values.data()[i]) <=
             std::max(std::abs(values.data()[i]) * 0x1p-11F, unit * 0x1p-36F));
     const auto stored = halves.halves();
-    const see::HalfArray back(see::Array<Eigen::half>(stored), halves.exponent());
+    const see::detail::HalfArray back(see::Array<Eigen::half>(stored), halves.exponent());
     CHECK(std::equal(back.data(), back.data() + 500, halves.data()));
   }
-  CHECK(see::HalfArray(std::vector<float>{0, -0.0F})[0] == 0);
-  CHECK_THROWS_AS(see::HalfArray(std::vector<float>{std::nanf("")}), see::Error);
-  CHECK_THROWS_AS(see::HalfArray(std::vector<float>{std::numeric_limits<float>::max()}),
+  CHECK(see::detail::HalfArray(std::vector<float>{0, -0.0F})[0] == 0);
+  CHECK_THROWS_AS(see::detail::HalfArray(std::vector<float>{std::nanf("")}), see::Error);
+  CHECK_THROWS_AS(see::detail::HalfArray(std::vector<float>{std::numeric_limits<float>::max()}),
                   see::Error);
   const see::Array<Eigen::half> infinite{std::numeric_limits<Eigen::half>::infinity()};
-  CHECK_THROWS_AS(see::HalfArray(infinite, 0), see::Error);
-  CHECK_THROWS_AS(see::HalfArray(see::Array<Eigen::half>(1), 121), see::Error);
-  CHECK_THROWS_AS(see::HalfArray(see::Array<Eigen::half>(1), -201), see::Error);
+  CHECK_THROWS_AS(see::detail::HalfArray(infinite, 0), see::Error);
+  CHECK_THROWS_AS(see::detail::HalfArray(see::Array<Eigen::half>(1), 121), see::Error);
+  CHECK_THROWS_AS(see::detail::HalfArray(see::Array<Eigen::half>(1), -201), see::Error);
 }
 
 TEST_CASE("int8 and int4 err by half a step at most", "[baseline]") {
@@ -93,30 +93,30 @@ TEST_CASE("second moments are those of the definition, for any threads", "[basel
   const RowMatrix<float> x = normal(5000, 70, 2);
   const RowMatrix<double> wide = x.cast<double>();
   const see::Vector<double> mean = wide.colwise().mean().transpose();
-  const Eigen::MatrixXd plain = see::second_moments(x, see::threads(3));
+  const Eigen::MatrixXd plain = see::detail::second_moments(x, see::threads(3));
   CHECK((plain - wide.transpose() * wide).cwiseAbs().maxCoeff() < 1e-8);
-  CHECK(plain == see::second_moments(x, see::serial()));
+  CHECK(plain == see::detail::second_moments(x, see::serial()));
   const RowMatrix<double> centred = wide.rowwise() - mean.transpose();
-  CHECK((see::second_moments(x, see::serial(), &mean) - centred.transpose() * centred)
+  CHECK((see::detail::second_moments(x, see::serial(), &mean) - centred.transpose() * centred)
             .cwiseAbs()
             .maxCoeff() < 1e-8);
 }
 
 TEST_CASE("a tensor train of its own ranks comes back to half precision", "[baseline]") {
   const Index rows = 59, dim = 30;  // 60 = 3 x 4 x 5 rows: the last is padding
-  see::TrainShape shape = see::TrainShape::of(rows, dim);
+  see::detail::TrainShape shape = see::detail::TrainShape::of(rows, dim);
   shape.ranks = {3, 2};
   const auto forms = shape.core_shapes();
-  std::array<see::HalfArray, 3> cores;
+  std::array<see::detail::HalfArray, 3> cores;
   for (std::size_t k = 0; k < 3; ++k) {
     Index count = 1;
     for (const Index size : forms[k]) count *= size;
     const RowMatrix<float> values = normal(1, count, k + 1);
-    cores[k] = see::HalfArray(std::vector<float>(values.data(), values.data() + count));
+    cores[k] = see::detail::HalfArray(std::vector<float>(values.data(), values.data() + count));
   }
   // A last row of zeros would raise the ranks: take a train of all rows that the digits name.
   const Index full = shape.rows[0] * shape.rows[1] * shape.rows[2];
-  const see::TensorTrain train(full, dim, shape, cores);
+  const see::detail::TensorTrain train(full, dim, shape, cores);
   const RowMatrix<float> dense = rows_of(train);
   for (const auto& [w, j] : {std::pair<Index, Index>{0, 0}, {17, 11}, {full - 1, dim - 1}}) {
     const auto [n1, n2, n3] = shape.rows;
@@ -136,18 +136,18 @@ TEST_CASE("a tensor train of its own ranks comes back to half precision", "[base
   const see::detail::TensorTrainFit fit(table, see::serial());
   const double energy = dense.cast<double>().squaredNorm();
   CHECK(squared_error(*fit.train(shape), table) < 1e-5 * energy);
-  see::TrainShape less = shape;
+  see::detail::TrainShape less = shape;
   less.ranks = {2, 2};
   CHECK(squared_error(*fit.train(less), table) > 1e-3 * energy);
-  const see::TrainShape chosen =
-      fit.choose([](const see::TrainShape& s) { return s.ranks[0] + s.ranks[1] <= 5; });
+  const see::detail::TrainShape chosen =
+      fit.choose([](const see::detail::TrainShape& s) { return s.ranks[0] + s.ranks[1] <= 5; });
   CHECK(chosen.ranks == std::array<Index, 2>{3, 2});
 }
 
 TEST_CASE("a tensor train errs by no more than the values dropped at its bonds", "[baseline]") {
   const Table table = correlated(100, 12);
   const see::detail::TensorTrainFit fit(table, see::threads(2));
-  see::TrainShape shape = see::TrainShape::of(100, 12);
+  see::detail::TrainShape shape = see::detail::TrainShape::of(100, 12);
   shape.ranks = {shape.product(0), shape.product(2)};
   const double energy = table.matrix().cast<double>().squaredNorm();
   CHECK(squared_error(*fit.train(shape), table) < 1e-5 * energy);
@@ -166,7 +166,7 @@ TEST_CASE("a tensor train errs by no more than the values dropped at its bonds",
 
 TEST_CASE("k-means ends with means of what is nearest to them", "[baseline]") {
   const RowMatrix<float> points = normal(400, 3, 7);
-  const RowMatrix<float> centroids = see::k_means(points, 9, 200, 1, [] {});
+  const RowMatrix<float> centroids = see::detail::k_means(points, 9, 200, 1, [] {});
   RowMatrix<double> sums = RowMatrix<double>::Zero(9, 3);
   std::vector<double> counts(9, 0);
   see::detail::NearestCentroid find(centroids);
@@ -180,15 +180,15 @@ TEST_CASE("k-means ends with means of what is nearest to them", "[baseline]") {
   for (Index c = 0; c < 9; ++c)
     CHECK((sums.row(c) / counts[static_cast<std::size_t>(c)] - centroids.row(c).cast<double>())
               .norm() < 1e-5);
-  CHECK_THROWS_AS(see::k_means(points, 0, 5, 1, [] {}), see::Error);
-  CHECK_THROWS_AS(see::k_means(points.topRows(0), 2, 5, 1, [] {}), see::Error);
-  CHECK_THROWS_AS(see::k_means(points / 0.0F, 2, 5, 1, [] {}), see::Error);
+  CHECK_THROWS_AS(see::detail::k_means(points, 0, 5, 1, [] {}), see::Error);
+  CHECK_THROWS_AS(see::detail::k_means(points.topRows(0), 2, 5, 1, [] {}), see::Error);
+  CHECK_THROWS_AS(see::detail::k_means(points / 0.0F, 2, 5, 1, [] {}), see::Error);
 }
 
 TEST_CASE("no centroid of k-means is left without points", "[baseline]") {
   RowMatrix<float> points(64, 1);  // 60 points in one place, a little apart, and four far away
   for (Index i = 0; i < 64; ++i) points(i, 0) = i < 60 ? 1e-3F * float(i) : 100.0F * float(i);
-  const RowMatrix<float> centroids = see::k_means(points, 16, 100, 3, [] {});
+  const RowMatrix<float> centroids = see::detail::k_means(points, 16, 100, 3, [] {});
   std::vector<float> places(centroids.data(), centroids.data() + 16);
   std::sort(places.begin(), places.end());
   CHECK(std::unique(places.begin(), places.end()) == places.end());
@@ -216,8 +216,8 @@ TEST_CASE("every part of product codes is the nearest centroid", "[baseline]") {
       see::detail::ProductFit::fit(table, {.parts = 4, .bits = 5}, 1, see::serial(), nothing);
   const RowMatrix<float> rows = rows_of(*codes);
   for (Index m = 0; m < 4; ++m) {
-    const Index first = see::ProductCodes::begin(m, 4, 11);
-    const Index width = see::ProductCodes::begin(m + 1, 4, 11) - first;
+    const Index first = see::detail::ProductCodes::begin(m, 4, 11);
+    const Index width = see::detail::ProductCodes::begin(m + 1, 4, 11) - first;
     for (Index w = 0; w < 500; w += 9) {
       const auto target = table.matrix().row(w).segment(first, width);
       const float error = (rows.row(w).segment(first, width) - target).norm();
@@ -239,13 +239,13 @@ TEST_CASE("every part of product codes is the nearest centroid", "[baseline]") {
 
 TEST_CASE("Lloyd-Max levels are the means of what is nearest to them", "[baseline]") {
   // Max, IRE Trans. IT-6, 1960, table I.
-  CHECK(see::LloydMax::of(1).distortion == Approx(0.3634).margin(1e-4));
-  CHECK(see::LloydMax::of(2).distortion == Approx(0.1175).margin(1e-4));
-  CHECK(see::LloydMax::of(3).distortion == Approx(0.03454).margin(1e-5));
-  CHECK(see::LloydMax::of(4).distortion == Approx(0.0095).margin(1e-5));
-  CHECK(see::LloydMax::of(0).distortion == 1);
-  for (int bits = 0; bits <= see::LloydMax::most_bits; ++bits) {
-    const see::LloydMax& table = see::LloydMax::of(bits);
+  CHECK(see::detail::LloydMax::of(1).distortion == Approx(0.3634).margin(1e-4));
+  CHECK(see::detail::LloydMax::of(2).distortion == Approx(0.1175).margin(1e-4));
+  CHECK(see::detail::LloydMax::of(3).distortion == Approx(0.03454).margin(1e-5));
+  CHECK(see::detail::LloydMax::of(4).distortion == Approx(0.0095).margin(1e-5));
+  CHECK(see::detail::LloydMax::of(0).distortion == 1);
+  for (int bits = 0; bits <= see::detail::LloydMax::most_bits; ++bits) {
+    const see::detail::LloydMax& table = see::detail::LloydMax::of(bits);
     REQUIRE(table.levels.size() == std::size_t{1} << bits);
     CHECK(table.distortion > 0);
     std::vector<double> mass(table.levels.size(), 0), moment = mass;
@@ -265,7 +265,7 @@ TEST_CASE("Lloyd-Max levels are the means of what is nearest to them", "[baselin
       CHECK(table.nearest(table.levels[k]) == k);
     }
     if (bits > 1) {  // the fall shrinks from bit to bit, on which fill_bits relies
-      const auto at = [](int b) { return see::LloydMax::of(b).distortion; };
+      const auto at = [](int b) { return see::detail::LloydMax::of(b).distortion; };
       CHECK(at(bits - 1) - at(bits) < at(bits - 2) - at(bits - 1));
     }
   }
@@ -276,14 +276,14 @@ TEST_CASE("bits go where they help most, and no more than there are", "[baseline
   for (const Index bits : {0, 1, 4, 9, 20, 100}) {
     const see::detail::PrincipalPlan plan = see::detail::fill_bits(variances, bits);
     CHECK(plan.row_bits() <= bits);
-    CHECK((plan.row_bits() == bits || bits > 5 * see::LloydMax::most_bits));
+    CHECK((plan.row_bits() == bits || bits > 5 * see::detail::LloydMax::most_bits));
     CHECK(std::is_sorted(plan.rates.rbegin(), plan.rates.rend()));
     CHECK(plan.axes() <= 5);
   }
   // Against all ways to share six bits among four coordinates.
   double least = std::numeric_limits<double>::infinity();
   const auto error = [&](std::size_t i, int rate) {
-    return variances[i] * see::LloydMax::of(rate).distortion;
+    return variances[i] * see::detail::LloydMax::of(rate).distortion;
   };
   for (int a = 0; a <= 6; ++a)
     for (int b = 0; a + b <= 6; ++b)
@@ -314,7 +314,7 @@ TEST_CASE("principal codes err as Gaussian rows are expected to", "[baseline]") 
 TEST_CASE("word2ketXS of full rank holds the table, of less its largest part", "[baseline]") {
   const Table table = correlated(36, 12);  // 6 x 6 words, 3 x 4 columns
   const auto layer = [&](Index rank) {
-    return see::fit_word2ketxs(table, rank, 1, see::serial(), nothing);
+    return see::detail::fit_word2ketxs(table, rank, 1, see::serial(), nothing);
   };
   const double energy = table.matrix().cast<double>().squaredNorm();
   CHECK(squared_error(layer(18), table) < 1e-5 * energy);

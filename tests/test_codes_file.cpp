@@ -34,7 +34,7 @@ see::Model<float> random_model(const oracle::Setup& setup) {
   return model;
 }
 
-bool same_parts(const see::TrellisParts& a, const see::TrellisParts& b) {
+bool same_parts(const see::detail::TrellisParts& a, const see::detail::TrellisParts& b) {
   const auto same = [](const auto& x, const auto& y) {
     return std::equal(x.begin(), x.end(), y.begin(), y.end());
   };
@@ -130,18 +130,18 @@ TEST_CASE("a residual comes back from its file bit for bit", "[codes]") {
 
 TEST_CASE("a residual of means alone and of one class comes back", "[codes]") {
   TempDir dir;
-  see::TrellisParts residual;
+  see::detail::TrellisParts residual;
   residual.rows = 5;
   residual.dim = 16;
   residual.window_bits = 8;
   residual.row_classes = see::PackedArray({}, 5, 0);
-  residual.rates = see::PackedArray(see::Array<std::uint8_t>(see::packed_bytes(64)), 16, 4);
+  residual.rates = see::PackedArray(see::Array<std::uint8_t>(see::detail::packed_bytes(64)), 16, 4);
   residual.sigmas = see::Array<std::uint8_t>(16);
   residual.means = see::Array<std::int8_t>(std::vector<std::int8_t>(16, -3));
   residual.mean_scales = {0.5F};
   auto model = random_model({.words = 5, .rank = 0, .residual = true});
   auto parts = model.embedding.parts();
-  parts.codes = std::make_shared<const see::TrellisCodes>(residual);
+  parts.codes = std::make_shared<const see::detail::TrellisCodes>(residual);
   parts.padding_idx = {};
   model.embedding = EntangledEmbedding<float>(parts);
   save_model(dir / "m", model);
@@ -152,10 +152,10 @@ TEST_CASE("a residual of means alone and of one class comes back", "[codes]") {
   residual.rows = 0xffffffff;
   residual.row_classes = see::PackedArray({}, 0xffffffff, 0);
   std::vector<float> row(16);
-  see::TrellisCodes(residual).write_row(0xfffffffe, row.data());
+  see::detail::TrellisCodes(residual).write_row(0xfffffffe, row.data());
   CHECK(row[15] == -1.5F);
   residual.codes = see::Array<std::uint8_t>(9);
-  CHECK_THROWS_AS(see::TrellisCodes(residual), see::Error);
+  CHECK_THROWS_AS(see::detail::TrellisCodes(residual), see::Error);
 }
 
 TEST_CASE("a file that lacks a part of its residual is refused by name", "[codes]") {

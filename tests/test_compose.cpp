@@ -107,7 +107,7 @@ TEST_CASE("An unseen word is the sum of products of its units and their roles") 
   const auto layer = layer_of<double>(knowledge, false);
   const auto composed =
       Composer(knowledge).compose(layer, unseen.words, unseen.annotation, unseen.morphemes);
-  const auto term = [&](UnitRole role, Index unit) {
+  const auto term = [&](detail::UnitRole role, Index unit) {
     const RowMatrix<double> a = layer.inventory(1)[static_cast<Index>(role)].vectors();
     const RowMatrix<double> b = layer.inventory(0)[unit].vectors();
     Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(6);
@@ -117,10 +117,11 @@ TEST_CASE("An unseen word is the sum of products of its units and their roles") 
   };
   const KnowledgeUnits& units = knowledge.units;
   const auto morph = [&](const char* form) { return units.morph(*units.morphs.find(form)); };
-  const Eigen::RowVectorXd expected = term(UnitRole::first_sememe, *units.sememes.find("a")) +
-                                      term(UnitRole::further_sememe, *units.sememes.find("even")) +
-                                      term(UnitRole::head_morph, morph("abc-")) +
-                                      term(UnitRole::tail_morph, morph("xyz"));
+  const Eigen::RowVectorXd expected =
+      term(detail::UnitRole::first_sememe, *units.sememes.find("a")) +
+      term(detail::UnitRole::further_sememe, *units.sememes.find("even")) +
+      term(detail::UnitRole::head_morph, morph("abc-")) +
+      term(detail::UnitRole::tail_morph, morph("xyz"));
   REQUIRE((composed.embedding(0) - expected).norm() < 1e-12);
 
   const Composition& how = composed.compositions[0];

@@ -93,7 +93,7 @@ TEST_CASE("dot and cosine agree with a plain loop at any length") {
       xx += a * a;
       yy += b * b;
     }
-    REQUIRE(dot(x.data(), x.data() + n, n) == Approx(xy).margin(1e-13));
+    REQUIRE(detail::dot(x.data(), x.data() + n, n) == Approx(xy).margin(1e-13));
     REQUIRE(cosine(x.data(), x.data() + n, n) ==
             Approx(n == 0 ? 0 : xy / std::sqrt(xx * yy)).margin(1e-13));
   }

@@ -29,8 +29,8 @@ std::vector<std::vector<Neighbor>> oracle(RowMatrix<float> rows, RowMatrix<float
     const auto banned = exclude.begin() + q * excluded;
     for (Index r = 0; r < rows.rows(); ++r) {
       if (std::find(banned, banned + excluded, r) != banned + excluded) continue;
-      all.push_back(
-          {r, dot(rows.data() + r * rows.cols(), queries.data() + q * rows.cols(), rows.cols())});
+      all.push_back({r, detail::dot(rows.data() + r * rows.cols(), queries.data() + q * rows.cols(),
+                                    rows.cols())});
     }
     std::stable_sort(all.begin(), all.end(),
                      [](const Neighbor& a, const Neighbor& b) { return a.score > b.score; });

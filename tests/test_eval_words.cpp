@@ -69,10 +69,11 @@ struct TemporaryFile {
 }  // namespace
 
 TEST_CASE("average_ranks: ties share the mean") {
-  REQUIRE(average_ranks(std::vector<double>{}).empty());
-  REQUIRE(average_ranks(std::vector<double>{30, 10, 20}) == std::vector<double>{3, 1, 2});
-  REQUIRE(average_ranks(std::vector<double>{2, 1, 2, 5, 2}) == std::vector<double>{3, 1, 3, 5, 3});
-  REQUIRE_THROWS_AS(average_ranks(std::vector<double>{1, std::nan("")}), Error);
+  REQUIRE(detail::average_ranks(std::vector<double>{}).empty());
+  REQUIRE(detail::average_ranks(std::vector<double>{30, 10, 20}) == std::vector<double>{3, 1, 2});
+  REQUIRE(detail::average_ranks(std::vector<double>{2, 1, 2, 5, 2}) ==
+          std::vector<double>{3, 1, 3, 5, 3});
+  REQUIRE_THROWS_AS(detail::average_ranks(std::vector<double>{1, std::nan("")}), Error);
 }
 
 TEST_CASE("spearman: monotone maps, reversal, ties, closed form") {
@@ -89,7 +90,7 @@ TEST_CASE("spearman: monotone maps, reversal, ties, closed form") {
   REQUIRE(spearman(x, y) == spearman(y, x));
 
   // Without ties: 1 - 6 sum d^2 / (n (n^2 - 1)).
-  const auto a = average_ranks(x), b = average_ranks(y);
+  const auto a = detail::average_ranks(x), b = detail::average_ranks(y);
   double squares = 0;
   for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
   REQUIRE(spearman(x, y) == Approx(1 - 6 * squares / (100.0 * 9999)));
@@ -149,7 +150,7 @@ TEST_CASE("find_word: as written first, then in lower case") {
   REQUIRE(find_word(lookup, "PARIS") == 6);
   REQUIRE(find_word(lookup, "KING") == 0);
   REQUIRE_FALSE(find_word(lookup, "Kong"));
-  REQUIRE(lower_case("A\xc3\x89Z-[`") == "a\xc3\x89z-[`");
+  REQUIRE(detail::lower_case("A\xc3\x89Z-[`") == "a\xc3\x89z-[`");
 }
 
 TEST_CASE("word_similarity: cosines against scores, unknown words skipped") {

@@ -59,8 +59,8 @@ std::vector<float> random_weights(std::size_t rows) {
   return weights;
 }
 
-see::InducedPlan small_plan(Index dim) {
-  see::InducedPlan plan;
+see::detail::InducedPlan small_plan(Index dim) {
+  see::detail::InducedPlan plan;
   plan.dim = plan.width = dim;
   const see::Shape shape = see::Shape::balanced(dim, 2);
   plan.q1 = shape.factor_dim(0);
@@ -71,8 +71,8 @@ see::InducedPlan small_plan(Index dim) {
   return plan;
 }
 
-see::InducedOptions quick() {
-  see::InducedOptions options;
+see::detail::InducedOptions quick() {
+  see::detail::InducedOptions options;
   options.iterations = 4;
   options.beam = 3;
   options.training_beam = 2;
@@ -80,7 +80,7 @@ see::InducedOptions quick() {
   return options;
 }
 
-bool same_code(const see::InducedCode& x, const see::InducedCode& y) {
+bool same_code(const see::detail::InducedCode& x, const see::detail::InducedCode& y) {
   return x.index == y.index && x.scale_index == y.scale_index && x.scale_table == y.scale_table &&
          x.codebook_a == y.codebook_a && x.codebook_b == y.codebook_b && x.gains == y.gains &&
          x.relative_error == y.relative_error;
@@ -93,59 +93,62 @@ bool is_half(const RowMatrix<float>& values) {
 }  // namespace
 
 TEST_CASE("payload bytes of an induced plan are its parts", "[induce]") {
-  see::InducedPlan plan = small_plan(12);
+  see::detail::InducedPlan plan = small_plan(12);
   plan.basis = plan.mean = true;
   plan.scale_bits = 4;
   const std::size_t halves = 8 * 3 + 16 * 4 + 12 + 16, axes = 12 * (12 + 4);
-  CHECK(see::term_bits(plan) == 7);
-  CHECK(see::payload_bytes(plan, 100) ==
-        2 * halves + axes + 4 * 3 + see::packed_bytes(100 * 3 * 7) + see::packed_bytes(400));
-  CHECK(see::terms_within(plan, 100, see::payload_bytes(plan, 100), 64) == 3);
-  CHECK(see::terms_within(plan, 100, see::payload_bytes(plan, 100) - 1, 64) == 2);
-  CHECK(see::terms_within(plan, 100, 10, 64) == 0);
+  CHECK(see::detail::term_bits(plan) == 7);
+  CHECK(see::detail::payload_bytes(plan, 100) == 2 * halves + axes + 4 * 3 +
+                                                     see::detail::packed_bytes(100 * 3 * 7) +
+                                                     see::detail::packed_bytes(400));
+  CHECK(see::detail::terms_within(plan, 100, see::detail::payload_bytes(plan, 100), 64) == 3);
+  CHECK(see::detail::terms_within(plan, 100, see::detail::payload_bytes(plan, 100) - 1, 64) == 2);
+  CHECK(see::detail::terms_within(plan, 100, 10, 64) == 0);
 }
 
 TEST_CASE("an induced plan is validated", "[induce]") {
   const auto broken = [](auto change) {
-    see::InducedPlan plan = small_plan(12);
+    see::detail::InducedPlan plan = small_plan(12);
     change(plan);
     return plan;
   };
-  CHECK_NOTHROW(see::validate(small_plan(12)));
-  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.width = 13; })), see::Error);
-  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.width = 11; })), see::Error);
-  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.q2 = 3; })), see::Error);
-  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.units1 = 0; })), see::Error);
-  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.units2 = 70000; })), see::Error);
-  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.terms = 0; })), see::Error);
-  CHECK_THROWS_AS(see::validate(broken([](auto& p) { p.scale_bits = 17; })), see::Error);
-  CHECK_THROWS_AS(see::smallest_induced_plan(0), see::Error);
+  CHECK_NOTHROW(see::detail::validate(small_plan(12)));
+  CHECK_THROWS_AS(see::detail::validate(broken([](auto& p) { p.width = 13; })), see::Error);
+  CHECK_THROWS_AS(see::detail::validate(broken([](auto& p) { p.width = 11; })), see::Error);
+  CHECK_THROWS_AS(see::detail::validate(broken([](auto& p) { p.q2 = 3; })), see::Error);
+  CHECK_THROWS_AS(see::detail::validate(broken([](auto& p) { p.units1 = 0; })), see::Error);
+  CHECK_THROWS_AS(see::detail::validate(broken([](auto& p) { p.units2 = 70000; })), see::Error);
+  CHECK_THROWS_AS(see::detail::validate(broken([](auto& p) { p.terms = 0; })), see::Error);
+  CHECK_THROWS_AS(see::detail::validate(broken([](auto& p) { p.scale_bits = 17; })), see::Error);
+  CHECK_THROWS_AS(see::detail::smallest_induced_plan(0), see::Error);
 }
 
 TEST_CASE("a basis is orthonormal and inverts itself", "[basis]") {
   const RowMatrix<float> table = random_table(400, 9);
-  const see::Moments moments = see::moments(table, true, see::serial());
+  const see::detail::Moments moments = see::detail::moments(table, true, see::serial());
   CHECK(moments.energy == Approx(table.squaredNorm() / 400.0F).epsilon(1e-5));
-  const see::PrincipalBasis basis = see::fit_basis(moments, true, true, 9);
+  const see::detail::PrincipalBasis basis = see::detail::fit_basis(moments, true, true, 9);
   const RowMatrix<float> product = basis.axes * basis.axes.transpose();
   CHECK((product - RowMatrix<float>::Identity(9, 9)).cwiseAbs().maxCoeff() < 9 * 1e-3F);
-  const RowMatrix<float> back = see::from_basis(basis, see::to_basis(basis, table));
+  const RowMatrix<float> back = see::detail::from_basis(basis, see::detail::to_basis(basis, table));
   CHECK((back - table).norm() < 1e-2F * table.norm());
-  const Eigen::RowVectorXf variances = see::to_basis(basis, table).colwise().squaredNorm();
+  const Eigen::RowVectorXf variances = see::detail::to_basis(basis, table).colwise().squaredNorm();
   for (Index i = 1; i < 9; ++i) CHECK(variances(i) <= variances(i - 1) * 1.01F);
   CHECK(is_half(basis.mean));
   CHECK(see::detail::to_int8_axes(
       std::span<const float>(basis.axes.data(), std::size_t(basis.axes.size())),
       basis.axes.cols()));
 
-  CHECK_THROWS_AS(see::moments(table.topRows(0), false, see::serial()), see::Error);
-  CHECK_THROWS_AS(see::fit_basis(moments, true, true, 10), see::Error);
+  CHECK_THROWS_AS(see::detail::moments(table.topRows(0), false, see::serial()), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_basis(moments, true, true, 10), see::Error);
   const RowMatrix<float> large = RowMatrix<float>::Constant(3, 2, 1e6F);
-  CHECK_THROWS_AS(see::fit_basis(see::moments(large, false, see::serial()), true, false, 2),
-                  see::Error);
-  CHECK_THROWS_AS(see::fit_basis(moments, true, false, 8), see::Error);
-  CHECK_THROWS_AS(see::fit_basis(see::moments(table, false, see::serial()), true, true, 9),
-                  see::Error);
+  CHECK_THROWS_AS(
+      see::detail::fit_basis(see::detail::moments(large, false, see::serial()), true, false, 2),
+      see::Error);
+  CHECK_THROWS_AS(see::detail::fit_basis(moments, true, false, 8), see::Error);
+  CHECK_THROWS_AS(
+      see::detail::fit_basis(see::detail::moments(table, false, see::serial()), true, true, 9),
+      see::Error);
 }
 
 TEST_CASE("pair search finds the best pair where it looks at all", "[induce]") {
@@ -189,7 +192,7 @@ TEST_CASE("a wider beam and sweeps do not code worse", "[induce]") {
 }
 
 TEST_CASE("a least-squares refit never raises the weighted error", "[induce]") {
-  see::InducedPlan plan = small_plan(12);
+  see::detail::InducedPlan plan = small_plan(12);
   plan.scale_bits = 2;
   see::detail::TermGrid grid{random_table(1500, 12)};
   if (GENERATE(false, true)) grid.weights = random_weights(1500);
@@ -224,8 +227,8 @@ TEST_CASE("a weight counts a row as often", "[induce]") {
   all << once, once.topRows(100), once.topRows(100);
   std::vector<float> weights(300, 1);
   std::fill_n(weights.begin(), 100, 3.0F);
-  const see::Moments weighted = see::moments(once, true, see::serial(), weights);
-  const see::Moments repeated = see::moments(all, true, see::serial());
+  const see::detail::Moments weighted = see::detail::moments(once, true, see::serial(), weights);
+  const see::detail::Moments repeated = see::detail::moments(all, true, see::serial());
   CHECK(weighted.mean.isApprox(repeated.mean, 1e-6));
   CHECK(weighted.covariance.isApprox(repeated.covariance, 1e-4));
   CHECK(weighted.energy == Approx(repeated.energy));
@@ -248,7 +251,7 @@ TEST_CASE("a weight counts a row as often", "[induce]") {
 
 TEST_CASE("rows of more weighted energy get no fewer terms, to the same total", "[induce]") {
   see::detail::TermGrid grid{random_table(400, 12), random_weights(400)};
-  see::InducedPlan plan = small_plan(12);
+  see::detail::InducedPlan plan = small_plan(12);
   plan.terms = 7;
   plan.senses = 1200;
   const auto terms = see::detail::terms_for(grid, plan, 400);
@@ -269,16 +272,16 @@ TEST_CASE("an induced code decodes to the error it reports, in half precision", 
   const RowMatrix<float> table = random_table(300, 12);
   for (const bool basis : {false, true})
     for (const int scale_bits : {0, 3}) {
-      see::InducedPlan plan = small_plan(12);
+      see::detail::InducedPlan plan = small_plan(12);
       plan.basis = plan.mean = basis;
       plan.scale_bits = scale_bits;
-      const see::InducedCode code = see::induce(table, plan, quick());
-      const RowMatrix<float> rows = see::decode(code);
+      const see::detail::InducedCode code = see::detail::induce(table, plan, quick());
+      const RowMatrix<float> rows = see::detail::decode(code);
       REQUIRE((rows.rows() == 300 && rows.cols() == 12));
       CHECK(code.relative_error ==
             Approx((rows - table).squaredNorm() / table.squaredNorm()).epsilon(1e-4));
       CHECK(code.relative_error < 0.5);
-      CHECK(see::decode(code, 7, 2).isApprox(rows.middleRows(7, 2)));
+      CHECK(see::detail::decode(code, 7, 2).isApprox(rows.middleRows(7, 2)));
       CHECK((is_half(code.codebook_a) && is_half(code.codebook_b)));
       CHECK(code.index.size() == 300 * 3 * 2);
       for (std::size_t i = 0; i < code.index.size(); ++i)
@@ -286,36 +289,36 @@ TEST_CASE("an induced code decodes to the error it reports, in half precision", 
       CHECK(code.scale_table.size() == (scale_bits == 0 ? 0U : 8U));
       for (const auto scale : code.scale_index)
         if (scale >= 8) FAIL("a scale out of range");
-      CHECK_THROWS_AS(see::decode(code, 299, 2), see::Error);
+      CHECK_THROWS_AS(see::detail::decode(code, 299, 2), see::Error);
     }
 }
 
 TEST_CASE("a planted sum of products is recovered", "[induce][long]") {
   const double noise = 0.1;
   const RowMatrix<float> table = planted_table(3000, 4, 5, 8, noise);
-  see::InducedPlan plan = small_plan(20);
+  see::detail::InducedPlan plan = small_plan(20);
   plan.units1 = plan.units2 = 16;
   plan.terms = 2;
-  see::InducedOptions options = quick();
+  see::detail::InducedOptions options = quick();
   options.iterations = 25;
   options.training_beam = options.beam = 8;
-  const see::InducedCode code = see::induce(table, plan, options);
+  const see::detail::InducedCode code = see::detail::induce(table, plan, options);
   CHECK(code.relative_error < 0.05);
 }
 
 TEST_CASE("an induced code is the same for any number of threads", "[induce]") {
   const RowMatrix<float> table = random_table(1500, 10);
-  see::InducedPlan plan = small_plan(10);
+  see::detail::InducedPlan plan = small_plan(10);
   plan.basis = plan.mean = true;
   plan.scale_bits = 2;
-  see::InducedOptions options = quick();
+  see::detail::InducedOptions options = quick();
   options.sample_rows = 700;
-  const see::InducedCode serial = see::induce(table, plan, options);
+  const see::detail::InducedCode serial = see::detail::induce(table, plan, options);
   for (const unsigned count : {2U, 3U}) {
     options.run = see::threads(count);
-    CHECK(same_code(see::induce(table, plan, options), serial));
-    CHECK(see::plan_induced(table.topRows(200), 500, options.run) ==
-          see::plan_induced(table.topRows(200), 500, see::serial()));
+    CHECK(same_code(see::detail::induce(table, plan, options), serial));
+    CHECK(see::detail::plan_induced(table.topRows(200), 500, options.run) ==
+          see::detail::plan_induced(table.topRows(200), 500, see::serial()));
   }
 }
 
@@ -323,31 +326,31 @@ TEST_CASE("a cancelled induction throws", "[induce]") {
   const RowMatrix<float> table = random_table(300, 12);
   for (const int calls : {1, 5}) {
     int left = calls;
-    see::InducedOptions options = quick();
+    see::detail::InducedOptions options = quick();
     options.progress = [&](const see::Progress& progress) {
       CHECK((progress.fraction >= 0 && progress.fraction <= 1));
       return --left > 0;
     };
-    CHECK_THROWS_AS(see::induce(table, small_plan(12), options), see::Cancelled);
+    CHECK_THROWS_AS(see::detail::induce(table, small_plan(12), options), see::Cancelled);
   }
 }
 
 TEST_CASE("plans keep to their budget and more bytes serve", "[induce]") {
   const RowMatrix<float> table = random_table(600, 12);
-  const std::size_t least = see::smallest_induced_payload(600, 12);
+  const std::size_t least = see::detail::smallest_induced_payload(600, 12);
   double before = 1.05;
   for (const std::size_t budget : {least, std::size_t{100}, std::size_t{700}, std::size_t{1500},
                                    std::size_t{3000}, std::size_t{6000}}) {
-    const see::InducedPlan plan = see::plan_induced(table, budget, see::serial());
-    CHECK_NOTHROW(see::validate(plan));
-    CHECK(see::payload_bytes(plan, 600) <= budget);
-    const double error = see::induce(table, plan, quick()).relative_error;
+    const see::detail::InducedPlan plan = see::detail::plan_induced(table, budget, see::serial());
+    CHECK_NOTHROW(see::detail::validate(plan));
+    CHECK(see::detail::payload_bytes(plan, 600) <= budget);
+    const double error = see::detail::induce(table, plan, quick()).relative_error;
     CHECK(error < before + 0.02);
     before = error;
   }
   CHECK(before < 0.15);
   try {
-    see::plan_induced(table, least - 1, see::serial());
+    see::detail::plan_induced(table, least - 1, see::serial());
     FAIL("an impossible budget was met");
   } catch (const see::Error& error) {
     CHECK(std::string(error.what()).find("at least " + std::to_string(least)) != std::string::npos);
@@ -356,26 +359,26 @@ TEST_CASE("plans keep to their budget and more bytes serve", "[induce]") {
 
 TEST_CASE("a small wide table does without axes", "[induce]") {
   const RowMatrix<float> table = random_table(150, 60);
-  CHECK_FALSE(see::plan_induced(table, 150 * 10, see::serial()).basis);
+  CHECK_FALSE(see::detail::plan_induced(table, 150 * 10, see::serial()).basis);
 }
 
 TEST_CASE("odd tables induce without NaN", "[induce]") {
   const auto check = [](const RowMatrix<float>& table, double most) {
     const Index n = table.rows(), d = table.cols();
-    for (const std::size_t budget :
-         {see::smallest_induced_payload(n, d), see::smallest_induced_payload(n, d) + 200}) {
-      const see::InducedPlan plan = see::plan_induced(table, budget, see::serial());
-      CHECK(see::payload_bytes(plan, n) <= budget);
-      const see::InducedCode code = see::induce(table, plan, quick());
-      CHECK(see::decode(code).allFinite());
+    for (const std::size_t budget : {see::detail::smallest_induced_payload(n, d),
+                                     see::detail::smallest_induced_payload(n, d) + 200}) {
+      const see::detail::InducedPlan plan = see::detail::plan_induced(table, budget, see::serial());
+      CHECK(see::detail::payload_bytes(plan, n) <= budget);
+      const see::detail::InducedCode code = see::detail::induce(table, plan, quick());
+      CHECK(see::detail::decode(code).allFinite());
       CHECK(code.relative_error <= most);
     }
     for (const int scale_bits : {0, 2}) {
-      see::InducedPlan plan = small_plan(d);
+      see::detail::InducedPlan plan = small_plan(d);
       plan.scale_bits = scale_bits;
       plan.mean = plan.basis = scale_bits > 0 && table.cwiseAbs().maxCoeff() < 1e4F;
-      const see::InducedCode code = see::induce(table, plan, quick());
-      CHECK(see::decode(code).allFinite());
+      const see::detail::InducedCode code = see::detail::induce(table, plan, quick());
+      CHECK(see::detail::decode(code).allFinite());
       CHECK(code.relative_error <= most);
     }
   };
@@ -393,16 +396,16 @@ TEST_CASE("odd tables induce without NaN", "[induce]") {
 
 TEST_CASE("inducing validates its table", "[induce]") {
   RowMatrix<float> table = random_table(10, 12);
-  CHECK_THROWS_AS(see::induce(table.topRows(0), small_plan(12), quick()), see::Error);
-  CHECK_THROWS_AS(see::induce(table, small_plan(10), quick()), see::Error);
+  CHECK_THROWS_AS(see::detail::induce(table.topRows(0), small_plan(12), quick()), see::Error);
+  CHECK_THROWS_AS(see::detail::induce(table, small_plan(10), quick()), see::Error);
   for (const std::vector<float>& weights :
        {std::vector<float>(9, 1.0F), std::vector<float>(10, 0.0F)}) {
-    see::InducedOptions options = quick();
+    see::detail::InducedOptions options = quick();
     options.weights = weights;
-    CHECK_THROWS_AS(see::induce(table, small_plan(12), options), see::Error);
-    CHECK_THROWS_AS(see::plan_induced(table, 10000, see::serial(), weights), see::Error);
+    CHECK_THROWS_AS(see::detail::induce(table, small_plan(12), options), see::Error);
+    CHECK_THROWS_AS(see::detail::plan_induced(table, 10000, see::serial(), weights), see::Error);
   }
   table(3, 4) = std::numeric_limits<float>::quiet_NaN();
-  CHECK_THROWS_AS(see::induce(table, small_plan(12), quick()), see::Error);
-  CHECK_THROWS_AS(see::plan_induced(table, 10000, see::serial()), see::Error);
+  CHECK_THROWS_AS(see::detail::induce(table, small_plan(12), quick()), see::Error);
+  CHECK_THROWS_AS(see::detail::plan_induced(table, 10000, see::serial()), see::Error);
 }

@@ -151,16 +151,17 @@ TEST_CASE("unwritable paths are refused at once", "[io]") {
 
 TEST_CASE("the CRC-32 is zlib's", "[io]") {
   const auto bytes = [](std::string_view text) { return std::as_bytes(std::span(text)); };
-  CHECK(crc32({}) == 0);
-  CHECK(crc32(bytes("123456789")) == 0xcbf43926U);
-  CHECK(crc32(bytes("The quick brown fox jumps over the lazy dog")) == 0x414fa339U);
+  CHECK(detail::crc32({}) == 0);
+  CHECK(detail::crc32(bytes("123456789")) == 0xcbf43926U);
+  CHECK(detail::crc32(bytes("The quick brown fox jumps over the lazy dog")) == 0x414fa339U);
   const std::string text = "any text that is longer than eight bytes and not a multiple of it";
   for (std::size_t cut = 0; cut <= text.size(); ++cut)
-    CHECK(crc32(bytes(text).subspan(cut), crc32(bytes(text).first(cut))) == crc32(bytes(text)));
+    CHECK(detail::crc32(bytes(text).subspan(cut), detail::crc32(bytes(text).first(cut))) ==
+          detail::crc32(bytes(text)));
 }
 
 TEST_CASE("JSON values are read", "[io]") {
-  const JsonValue value = parse_json(
+  const detail::JsonValue value = detail::parse_json(
       " {\"b\" : [1, -2.50e+3, true, false, null, \"\\\"\\\\\\/\\b\\f\\n\\r\\t\", {}, [ ]],\n"
       "\"a\":\"\\u0041\\u00e9\\u20AC\\ud83d\\uDE00\\u0000x\" , \"\xc3\xa9\": "
       "9223372036854775807} ");
@@ -171,7 +172,7 @@ TEST_CASE("JSON values are read", "[io]") {
   CHECK(items[1].number() == "-2.50e+3");
   CHECK(items[2].boolean());
   CHECK_FALSE(items[3].boolean());
-  CHECK(items[4].is(JsonValue::Kind::null));
+  CHECK(items[4].is(detail::JsonValue::Kind::null));
   CHECK(items[5].string() == "\"\\/\b\f\n\r\t");
   CHECK(items[6].keys().empty());
   CHECK(items[7].items().empty());
@@ -184,7 +185,7 @@ TEST_CASE("JSON values are read", "[io]") {
 TEST_CASE("what is not JSON is refused with its place", "[io]") {
   const auto refused = [](const std::string& text, const std::string& part) {
     INFO(text);
-    CHECK(says(part, [&] { parse_json(text); }));
+    CHECK(says(part, [&] { detail::parse_json(text); }));
   };
   refused("", "byte 0: found the end, needed a value");
   refused("[1,]", "byte 3: found ']', needed a value");
@@ -218,13 +219,13 @@ TEST_CASE("what is not JSON is refused with its place", "[io]") {
                           "\xf0\x80\x80\x80", "\xe0\x80\x80", "\x80"})
     refused("\"" + std::string(bad) + "\"", "UTF-8");
   refused(std::string(1000, '['), "deeper than 32");
-  CHECK(says("more than 3 values", [] { parse_json("[1,2,3]", {32, 3}); }));
-  CHECK(parse_json("[[1]]", {3, 3}).items().size() == 1);
-  CHECK(refuses([] { parse_json("[[1]]", {2, 3}); }));
+  CHECK(says("more than 3 values", [] { detail::parse_json("[1,2,3]", {32, 3}); }));
+  CHECK(detail::parse_json("[[1]]", {3, 3}).items().size() == 1);
+  CHECK(refuses([] { detail::parse_json("[[1]]", {2, 3}); }));
 }
 
 TEST_CASE("JSON values of another kind are refused", "[io]") {
-  const JsonValue value = parse_json("[1.5, \"a\", 9223372036854775808, 1e2]");
+  const detail::JsonValue value = detail::parse_json("[1.5, \"a\", 9223372036854775808, 1e2]");
   CHECK(says("byte 0: found an array, needed a string", [&] { value.string(); }));
   CHECK(refuses([&] { value.keys(); }));
   CHECK(refuses([&] { value.values(); }));
@@ -235,17 +236,17 @@ TEST_CASE("JSON values of another kind are refused", "[io]") {
   for (const std::size_t i : {0U, 2U, 3U})
     CHECK(says("needed an integer", [&] { value.items()[i].integer(); }));
   for (const char* text : {"null", "true", "1", "\"a\"", "{}"})
-    CHECK(says(std::string(JsonValue::name(parse_json(text).kind())),
-               [&] { parse_json(text).items(); }));
+    CHECK(says(std::string(detail::JsonValue::name(detail::parse_json(text).kind())),
+               [&] { detail::parse_json(text).items(); }));
 }
 
 TEST_CASE("a quoted string reads as itself", "[io]") {
   std::string all;
   for (int c = 0; c < 128; ++c) all += static_cast<char>(c);
   all += "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
-  CHECK(parse_json(json_quote(all)).string() == all);
+  CHECK(detail::parse_json(json_quote(all)).string() == all);
   CHECK(json_quote("a\"\\\n\x01") == "\"a\\\"\\\\\\n\\u0001\"");
-  CHECK(parse_json(json_quote("a\xff\xe2\x82")).string() ==
+  CHECK(detail::parse_json(json_quote("a\xff\xe2\x82")).string() ==
         "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 }
 
@@ -255,8 +256,8 @@ TEST_CASE("any change of one byte of a JSON text is read or refused", "[io]") {
     for (int c = 0; c < 256; ++c) {
       std::string text = good;
       text[i] = static_cast<char>(c);
-      refuses([&] { parse_json(text); });
+      refuses([&] { detail::parse_json(text); });
     }
   for (std::size_t size = 0; size < good.size(); ++size)
-    CHECK(refuses([&] { parse_json(good.substr(0, size)); }));
+    CHECK(refuses([&] { detail::parse_json(good.substr(0, size)); }));
 }

@@ -67,7 +67,7 @@ TEST_CASE("tensors and metadata come back, aligned and viewed", "[io]") {
   CHECK(file.find("nothing") == nullptr);
 
   const std::string bytes = read_file(dir / "a");
-  const std::string header = safetensors_header(sample.tensors(), sample.metadata);
+  const std::string header = detail::safetensors_header(sample.tensors(), sample.metadata);
   CHECK(header.size() % 64 == 0);
   CHECK(bytes.size() == header.size() + 3 + 24 + 16 + 2);
   for (const Tensor& tensor : file.tensors())
@@ -205,7 +205,7 @@ TEST_CASE("a truncated or altered file is refused by its header or its checksum"
   const TempDir dir;
   const Sample sample;
   write_safetensors(dir / "a", sample.tensors(), sample.metadata);
-  verify_checksum(SafetensorsFile::open(dir / "a"));
+  detail::verify_checksum(SafetensorsFile::open(dir / "a"));
   const std::string good = read_file(dir / "a");
   std::size_t accepted = 0;
   for (std::size_t size = 0; size < good.size(); ++size) {
@@ -217,7 +217,7 @@ TEST_CASE("a truncated or altered file is refused by its header or its checksum"
       std::string bytes = good;
       bytes[i] = static_cast<char>(bytes[i] ^ flip);
       write_file(dir / "b", bytes);
-      accepted += !refuses([&] { verify_checksum(SafetensorsFile::open(dir / "b")); });
+      accepted += !refuses([&] { detail::verify_checksum(SafetensorsFile::open(dir / "b")); });
     }
   CHECK(accepted == 0);
 }
@@ -227,19 +227,21 @@ TEST_CASE("the checksum is the CRC-32 of the file with zeros for its digits", "[
   const Sample sample;
   write_safetensors(dir / "a", sample.tensors(), {{"checksum", "crc32:0123abcd"}});
   const auto file = SafetensorsFile::open(dir / "a");
-  verify_checksum(file);
+  detail::verify_checksum(file);
   std::string bytes = read_file(dir / "a");
   const std::string digits = file.metadata().at("checksum").substr(6);
   bytes.replace(file.checksum_offset().value(), 8, "00000000");
-  CHECK(detail::hex8(crc32(std::as_bytes(std::span(bytes)))) == digits);
+  CHECK(detail::hex8(detail::crc32(std::as_bytes(std::span(bytes)))) == digits);
 
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   write_file(dir / "b", bytes);
-  CHECK(says("needed crc32:00000000", [&] { verify_checksum(SafetensorsFile::open(dir / "b")); }));
+  CHECK(says("needed crc32:00000000",
+             [&] { detail::verify_checksum(SafetensorsFile::open(dir / "b")); }));
   for (const char* other : {"md5:00000000000000", "crc32:0000000", "crc32:0000000G"}) {
     write_safetensors(dir / "c", {}, {{"checksum", other}});
     CHECK(SafetensorsFile::open(dir / "c").metadata().at("checksum") == other);
-    CHECK(says("no metadata entry", [&] { verify_checksum(SafetensorsFile::open(dir / "c")); }));
+    CHECK(says("no metadata entry",
+               [&] { detail::verify_checksum(SafetensorsFile::open(dir / "c")); }));
   }
   write_file(dir / "d", file_of("{\"__metadata__\":{\"checksum\":\"crc32:0000000\\u0030\"}}", ""));
   CHECK_FALSE(SafetensorsFile::open(dir / "d").checksum_offset().has_value());

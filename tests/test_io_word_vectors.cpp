@@ -140,8 +140,8 @@ TEST_CASE("large tables grow", "[io]") {
   CHECK(table.words().find("w19999") == 24999);
   CHECK(table.matrix()(4321, 0) == 0.4321F);
   CHECK(table.matrix()(24999, 1) == 2);
-  CHECK_THROWS_AS(TableBuilder(0), Error);
-  TableBuilder builder(1 << 20);
+  CHECK_THROWS_AS(detail::TableBuilder(0), Error);
+  detail::TableBuilder builder(1 << 20);
   CHECK_THROWS_AS(builder.reserve(std::numeric_limits<std::size_t>::max() / 2), std::bad_alloc);
 }
 

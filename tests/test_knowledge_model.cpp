@@ -152,7 +152,7 @@ TEST_CASE("a hybrid row is its terms and its residual", "[knowledge_model]") {
   CHECK(number(hybrid, "relative_error") < 0.8 * number(alone, "relative_error"));
 
   EmbeddingParts<float> parts = hybrid.embedding.parts();
-  const auto residual = dynamic_cast<const TrellisCodes&>(*parts.codes);
+  const auto residual = dynamic_cast<const detail::TrellisCodes&>(*parts.codes);
   parts.codes = nullptr;
   RowMatrix<float> rows = EntangledEmbedding<float>(parts).to_dense();
   Eigen::RowVectorXf rest(dim);

@@ -18,7 +18,7 @@ namespace {
 using Terms = std::vector<Index>;
 using Names = std::vector<std::string>;
 
-constexpr Index role(UnitRole r, int offset = 0) { return static_cast<Index>(r) + offset; }
+constexpr Index role(detail::UnitRole r, int offset = 0) { return static_cast<Index>(r) + offset; }
 
 /// word: morphs / sememes / sememes ..., a sense between slashes; all senses share alike but the
 /// first, which has twice as much.
@@ -155,48 +155,53 @@ std::vector<SlotFilling> fillings() {
 }  // namespace
 
 TEST_CASE("Slots: each sememe and morph has a term, with its role before it") {
-  const WordUnits word{{{0.5, {10, 11}}, {0.25, {12, 10}}, {0.25, {13, 12}}}, {20, 21, 22}, 30};
+  const detail::WordUnits word{
+      {{0.5, {10, 11}}, {0.25, {12, 10}}, {0.25, {13, 12}}}, {20, 21, 22}, 30};
   const SlotFilling filling;
-  using R = UnitRole;
-  REQUIRE(fill_slots(word, filling, -1) ==
+  using R = detail::UnitRole;
+  REQUIRE(detail::fill_slots(word, filling, -1) ==
           Terms{role(R::first_sememe), 10, role(R::further_sememe, 1), 11, role(R::first_sememe, 1),
                 12, role(R::first_sememe, 2), 13, role(R::head_morph), 20, role(R::inner_morph), 21,
                 role(R::tail_morph), 22});
   // Shares are those among the senses that are kept.
-  REQUIRE(fill_slots(word, {.most_senses = 1, .sememes_a_sense = 1, .most_morphs = 2}, -1) ==
-          Terms{role(R::first_sememe), 10, role(R::head_morph), 20, role(R::tail_morph), 22});
-  REQUIRE(fill_slots(word, {.order = 1, .most_senses = 0, .most_morphs = 1}, -1) == Terms{30, 22});
-  REQUIRE(fill_slots({{}, {20}, 30}, filling, -1) ==
+  REQUIRE(
+      detail::fill_slots(word, {.most_senses = 1, .sememes_a_sense = 1, .most_morphs = 2}, -1) ==
+      Terms{role(R::first_sememe), 10, role(R::head_morph), 20, role(R::tail_morph), 22});
+  REQUIRE(detail::fill_slots(word, {.order = 1, .most_senses = 0, .most_morphs = 1}, -1) ==
+          Terms{30, 22});
+  REQUIRE(detail::fill_slots({{}, {20}, 30}, filling, -1) ==
           Terms{role(R::word_class), 30, role(R::only_morph), 20});
-  REQUIRE(fill_slots({{{1, {}}}, {}, 30}, filling, -1) == Terms{role(R::word_class), 30});
-  REQUIRE(fill_slots({{}, {20, 20}, 30}, {.order = 3}, -1) ==
+  REQUIRE(detail::fill_slots({{{1, {}}}, {}, 30}, filling, -1) == Terms{role(R::word_class), 30});
+  REQUIRE(detail::fill_slots({{}, {20, 20}, 30}, {.order = 3}, -1) ==
           Terms{role(R::word_class), role(R::word_class), 30, role(R::head_morph),
                 role(R::head_morph), 20});
 }
 
 TEST_CASE("Slots: a sense is a product of its units where a term holds them all") {
-  const WordUnits word{{{0.75, {10, 11}}, {0.25, {12}}}, {20}, 30};
-  REQUIRE(fill_slots(word, {.units_a_term = 2}, 99) == Terms{10, 20, 11, 99, 12, 20});
-  REQUIRE(fill_slots(word, {.units_a_term = 2, .sememes_a_sense = 1}, 99) == Terms{10, 20, 12, 20});
-  REQUIRE(fill_slots(word, {.order = 3, .units_a_term = 3}, 99) == Terms{10, 20, 11, 12, 20, 99});
-  using R = UnitRole;
-  REQUIRE(fill_slots(word, {.order = 3, .units_a_term = 2}, 99) ==
+  const detail::WordUnits word{{{0.75, {10, 11}}, {0.25, {12}}}, {20}, 30};
+  REQUIRE(detail::fill_slots(word, {.units_a_term = 2}, 99) == Terms{10, 20, 11, 99, 12, 20});
+  REQUIRE(detail::fill_slots(word, {.units_a_term = 2, .sememes_a_sense = 1}, 99) ==
+          Terms{10, 20, 12, 20});
+  REQUIRE(detail::fill_slots(word, {.order = 3, .units_a_term = 3}, 99) ==
+          Terms{10, 20, 11, 12, 20, 99});
+  using R = detail::UnitRole;
+  REQUIRE(detail::fill_slots(word, {.order = 3, .units_a_term = 2}, 99) ==
           Terms{role(R::first_sememe), 10, 20, role(R::first_sememe), 11, 99,
                 role(R::first_sememe, 2), 12, 20});
-  REQUIRE(fill_slots({{}, {20, 21}, 30}, {.units_a_term = 2}, 99) == Terms{30, 20, 21, 99});
+  REQUIRE(detail::fill_slots({{}, {20, 21}, 30}, {.units_a_term = 2}, 99) == Terms{30, 20, 21, 99});
   // A group that the word has already is dropped.
-  REQUIRE(fill_slots({{{0.5, {10}}, {0.5, {10}}}, {}, 30}, {.units_a_term = 2}, 99) ==
+  REQUIRE(detail::fill_slots({{{0.5, {10}}, {0.5, {10}}}, {}, 30}, {.units_a_term = 2}, 99) ==
           Terms{10, 99});
 }
 
 TEST_CASE("A word's class is told by its characters") {
-  REQUIRE(class_of_word("paris") == WordClass::letters);
-  REQUIRE(class_of_word("o'neill-") == WordClass::letters);
-  REQUIRE(class_of_word("\xc3\xa9") == WordClass::letters);
-  REQUIRE(class_of_word("1,984") == WordClass::number);
-  REQUIRE(class_of_word("b2b") == WordClass::mixed);
-  REQUIRE(class_of_word("'") == WordClass::other);
-  REQUIRE(class_of_word("") == WordClass::other);
+  REQUIRE(detail::class_of_word("paris") == detail::WordClass::letters);
+  REQUIRE(detail::class_of_word("o'neill-") == detail::WordClass::letters);
+  REQUIRE(detail::class_of_word("\xc3\xa9") == detail::WordClass::letters);
+  REQUIRE(detail::class_of_word("1,984") == detail::WordClass::number);
+  REQUIRE(detail::class_of_word("b2b") == detail::WordClass::mixed);
+  REQUIRE(detail::class_of_word("'") == detail::WordClass::other);
+  REQUIRE(detail::class_of_word("") == detail::WordClass::other);
 }
 
 TEST_CASE("A knowledge lexicon: units, terms and report of a small vocabulary") {
@@ -292,7 +297,7 @@ TEST_CASE("No two distinct words have equal rows, for any order and filling") {
           for (int j = 0; j < filling.roles(); ++j) CHECK(units[j] == units[0]);
         }
       for (Index u = 0; u < knowledge.units.size(); ++u)
-        if (u < knowledge.units.word_class(WordClass::letters) ||
+        if (u < knowledge.units.word_class(detail::WordClass::letters) ||
             (u >= knowledge.units.distinction(0) && u < knowledge.units.blank()))
           CHECK(used.count(u) == 1);
       const KnowledgeLexicon again = make(source, {filling, true, distinctions});

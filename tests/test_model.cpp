@@ -76,7 +76,7 @@ TEST_CASE("packed numbers come back, for every width", "[bits]") {
     std::vector<std::uint64_t> values(77);
     for (auto& value : values) value = random.next() & ((std::uint64_t{1} << bits) - 1);
     const see::PackedArray packed(std::span<const std::uint64_t>(values), bits);
-    CHECK(packed.bytes().size() == see::packed_bytes(77 * std::uint64_t(bits)));
+    CHECK(packed.bytes().size() == see::detail::packed_bytes(77 * std::uint64_t(bits)));
     for (std::size_t i = 0; i < values.size(); ++i) REQUIRE(packed[i] == values[i]);
     CHECK_NOTHROW(see::PackedArray(packed.bytes(), 77, bits));
     if (bits > 0) CHECK_THROWS_AS(see::PackedArray(packed.bytes(), 99, bits), see::Error);
@@ -85,7 +85,7 @@ TEST_CASE("packed numbers come back, for every width", "[bits]") {
   CHECK_THROWS_AS(see::PackedArray(std::span<const int>(large), 3), see::Error);
   CHECK_THROWS_AS(see::PackedArray(see::Array<std::uint8_t>(), 0, 33), see::Error);
   // Bit p of the sequence is bit p % 8 of byte p / 8; fields are least significant bit first.
-  see::BitWriter writer;
+  see::detail::BitWriter writer;
   writer.write(0b1, 1);
   writer.write(0b110, 3);
   writer.write(0x123, 12);
@@ -99,7 +99,7 @@ TEST_CASE("a lexicon gives back what it was made of", "[lexicon]") {
   CHECK(lexicon.words() == 3);
   CHECK(lexicon.senses() == 3);
   CHECK_FALSE(lexicon.is_uniform());
-  CHECK(lexicon.packed().size() == see::packed_bytes(3 * (3 + 9)));
+  CHECK(lexicon.packed().size() == see::detail::packed_bytes(3 * (3 + 9)));
   std::size_t at = 0;
   for (Index w = 0; w < 3; ++w) {
     REQUIRE(lexicon.rank(w) == ranks[std::size_t(w)]);
@@ -356,12 +356,12 @@ TEST_CASE("random numbers are those of SplitMix64, and fill their ranges", "[ran
   }
   CHECK(sum / 20000 == Approx(0).margin(0.03));
   CHECK(squares / 20000 == Approx(1).margin(0.05));
-  const auto drawn = see::sample_without_replacement(50, 20, random);
+  const auto drawn = see::detail::sample_without_replacement(50, 20, random);
   CHECK(drawn.size() == 20);
   CHECK(std::adjacent_find(drawn.begin(), drawn.end(), std::greater_equal<>()) == drawn.end());
   CHECK(drawn.back() < 50);
-  CHECK(see::sample_without_replacement(5, 5, random).size() == 5);
-  CHECK_THROWS_AS(see::sample_without_replacement(3, 4, random), see::Error);
+  CHECK(see::detail::sample_without_replacement(5, 5, random).size() == 5);
+  CHECK_THROWS_AS(see::detail::sample_without_replacement(3, 4, random), see::Error);
 }
 
 TEST_CASE("a lexicon by names numbers words and units as they are named", "[lexicon]") {

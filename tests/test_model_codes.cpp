@@ -171,11 +171,12 @@ TEST_CASE("a row with a residual depends neither on the batch nor on the executo
 
 TEST_CASE("an embedding of a fitted residual alone has the error of the fit", "[codes]") {
   const RowMatrix<float> table = random_rows<float>(300, 12);
-  const see::TrellisFit fit = see::fit_trellis(table, 300 * 4 + 200, {.window_bits = 8});
+  const see::detail::TrellisFit fit =
+      see::detail::fit_trellis(table, 300 * 4 + 200, {.window_bits = 8});
   see::EmbeddingParts<float> parts;
   parts.shape = see::Shape({12});
   parts.lexicon = see::Lexicon::without_senses(300);
-  parts.codes = std::make_shared<const see::TrellisCodes>(fit.codes);
+  parts.codes = std::make_shared<const see::detail::TrellisCodes>(fit.codes);
   const EntangledEmbedding<float> layer(parts);
   CHECK(double((layer.to_dense() - table).squaredNorm()) == Approx(fit.error));
   CHECK(fit.error < 0.2 * double(table.squaredNorm()));
@@ -291,8 +292,8 @@ TEST_CASE("a residual of another size is refused", "[codes]") {
   see::Random random(4);
   for (const auto& [rows, dim] : {std::pair<Index, Index>{8, 16}, {9, 15}, {10, 16}, {9, 19}}) {
     auto parts = oracle::random_parts<float>({.axes = true});
-    parts.codes =
-        std::make_shared<const see::TrellisCodes>(oracle::random_residual(rows, dim, random));
+    parts.codes = std::make_shared<const see::detail::TrellisCodes>(
+        oracle::random_residual(rows, dim, random));
     CHECK(
         says<see::Error>("needed 9 words of width 16", [&] { EntangledEmbedding<float>{parts}; }));
   }

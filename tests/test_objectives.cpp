@@ -101,7 +101,7 @@ TEST_CASE("A residual adds to terms what they leave", "[compress]") {
   const auto terms = see::compress(table, {.ratio = 10, .method = "induced"});
   const std::uint64_t budget = file_bytes(terms) + 3000;
   see::Model<float> model = terms;
-  see::add_codes(model, table, budget);
+  see::detail::add_codes(model, table, budget);
   const see::EmbeddingParts<float> both = model.embedding.parts();
   CHECK(file_bytes(model) <= budget);
   CHECK(file_bytes(model) > budget - 100);
@@ -117,8 +117,8 @@ TEST_CASE("A residual adds to terms what they leave", "[compress]") {
                                                                    of_residual.cols(), 16);
   CHECK((model.embedding.to_dense() - of_terms - of_residual).cwiseAbs().maxCoeff() < 1e-5F);
 
-  CHECK(says<see::Error>("needed at least", [&] { see::add_codes(alone, table, 100); }));
-  CHECK_THROWS_AS(see::add_codes(alone, table.first(100), budget), see::Error);
+  CHECK(says<see::Error>("needed at least", [&] { see::detail::add_codes(alone, table, 100); }));
+  CHECK_THROWS_AS(see::detail::add_codes(alone, table.first(100), budget), see::Error);
 }
 
 TEST_CASE("A smaller model comes from a larger one", "[compress][long]") {

@@ -28,17 +28,17 @@ RowMatrix<Scalar> random_hidden(Index rows, Index cols) {
 
 /// Rows of any layer or source.
 template <class Layer>
-RowMatrix<see::RowScalar<Layer>> all_rows(const Layer& layer) {
+RowMatrix<see::detail::RowScalar<Layer>> all_rows(const Layer& layer) {
   std::vector<Index> ids(std::size_t(layer.num_embeddings()));
   std::iota(ids.begin(), ids.end(), Index{0});
-  RowMatrix<see::RowScalar<Layer>> rows(layer.num_embeddings(), layer.embedding_dim());
+  RowMatrix<see::detail::RowScalar<Layer>> rows(layer.num_embeddings(), layer.embedding_dim());
   layer.forward(std::span<const Index>(ids), rows);
   return rows;
 }
 
 template <class Layer>
 void check_logits(const Layer& layer) {
-  using Scalar = see::RowScalar<Layer>;
+  using Scalar = see::detail::RowScalar<Layer>;
   const RowMatrix<Scalar> rows = all_rows(layer);
   const Scorer scorer(layer);
   for (const Index batch : {1, 3, 21, 0}) {  // of one lane, of four, of sixteen and the rest

@@ -436,7 +436,7 @@ TEST_CASE("Morphemes of a bounded inventory still make up the words", "[knowledg
       std::size_t unknown = 0;
       for (const std::uint32_t unit : morphemes.of(w)) {
         word += morphemes.forms[unit];
-        unknown += morphemes.forms[unit] == unknown_character;
+        unknown += morphemes.forms[unit] == detail::unknown_character;
       }
       if (unknown == 0) CHECK(word == vocabulary[w]);
       CHECK((unknown == 0 || most < 60));

@@ -181,7 +181,7 @@ TEST_CASE("inner products of words that do not exist are refused", "[similarity]
 }
 
 TEST_CASE("the best of numbers that are no numbers are still the best", "[similarity]") {
-  see::TopK<float> best(2);
+  see::detail::TopK<float> best(2);
   const float none = std::numeric_limits<float>::quiet_NaN();
   for (Index w = 5; w >= 0; --w) best.offer(w, w == 3 ? 1.0F : none);
   const auto words = best.take();

@@ -76,11 +76,11 @@ TEST_CASE("an inventory is rounded to its storage and no further", "[storage]") 
       CHECK((found - exact).norm() > 0);
     }
     const auto coded = native.stored_as(Storage::i8);
-    CHECK(coded.halves().size() == static_cast<std::size_t>(9 * see::int8_scales(3 * dim)));
+    CHECK(coded.halves().size() == static_cast<std::size_t>(9 * see::detail::int8_scales(3 * dim)));
     const auto found = widened(coded);
     for (Index u = 0; u < 9; ++u)
-      for (Index first = 0; first < 3 * dim; first += see::int8_block) {
-        const Index count = std::min(see::int8_block, 3 * dim - first);
+      for (Index first = 0; first < 3 * dim; first += see::detail::int8_block) {
+        const Index count = std::min(see::detail::int8_block, 3 * dim - first);
         const float largest = exact.row(u).segment(first, count).cwiseAbs().maxCoeff();
         const float error = (found - exact).row(u).segment(first, count).cwiseAbs().maxCoeff();
         CHECK(error <= largest / 127 * 0.502F);

@@ -11,7 +11,7 @@ using namespace see;
 
 TEST_CASE("Pieces of each style read as text and place", "[knowledge]") {
   using Style = SubwordStyle;
-  using Place = PiecePlace;
+  using Place = detail::PiecePlace;
   struct Case {
     Style style;
     std::string token, surface;
@@ -48,7 +48,7 @@ TEST_CASE("Pieces of each style read as text and place", "[knowledge]") {
            {Style::end_of_word, "</w>", "", Place::ends, "</w>"},
            {Style::end_of_word, "<unk>", "", Place::special, ""}}) {
     INFO(c.token);
-    const SubwordPiece piece = read_piece(c.token, c.style);
+    const detail::SubwordPiece piece = detail::read_piece(c.token, c.style);
     CHECK(piece.surface == c.surface);
     CHECK(piece.place == c.place);
     CHECK(piece.mark == c.mark);

@@ -38,7 +38,7 @@ TEST_CASE("cut_tree: each node chosen lowers the cost most, and weights are thos
       for (const double sum : clusters(nodes)) bits += sum > 0 ? sum * std::log2(sum) : 0;
       return bits;
     };
-    const TreeCut cut = cut_tree(parents, weights, 12);
+    const detail::TreeCut cut = detail::cut_tree(parents, weights, 12);
     REQUIRE(cut.nodes.size() <= 12);
     const auto sums = clusters(cut.nodes);
     for (std::size_t i = 0; i < sums.size(); ++i) REQUIRE(cut.weights[i] == Approx(sums[i]));
@@ -67,17 +67,17 @@ TEST_CASE("cut_tree: equal leaves of a binary tree are divided evenly") {
   for (std::uint32_t i = 1; i < 127; ++i) parents.push_back((i - 1) / 2);
   std::vector<double> weights(127, 0);
   std::fill(weights.begin() + 63, weights.end(), 1.0);
-  const TreeCut cut = cut_tree(parents, weights, 16);
+  const detail::TreeCut cut = detail::cut_tree(parents, weights, 16);
   REQUIRE(cut.nodes.front() == 0);
   for (const double weight : cut.weights) REQUIRE(weight == 4);
-  REQUIRE(cut_tree(parents, weights, 16).nodes == cut.nodes);
+  REQUIRE(detail::cut_tree(parents, weights, 16).nodes == cut.nodes);
 }
 
 TEST_CASE("cut_tree refuses what is no weighted forest") {
   using Parents = std::vector<std::uint32_t>;
   using Weights = std::vector<double>;
   const auto message = [](const Parents& parents, const Weights& weights, Index count) {
-    return message_of<Error>([&] { cut_tree(parents, weights, count); });
+    return message_of<Error>([&] { detail::cut_tree(parents, weights, count); });
   };
   REQUIRE(message({0, 0}, {1}, 1) == "1 weights for 2 nodes");
   REQUIRE(message({0, 2}, {1, 1}, 1) == "node 1 has the parent 2, needed one of 2");

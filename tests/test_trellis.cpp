@@ -29,16 +29,17 @@ RowMatrix<float> mixed_rows(Index rows, Index dim, std::uint64_t seed = 3) {
   return table;
 }
 
-see::TrellisFit fit(const RowMatrix<float>& rows, double bytes_a_row,
-                    see::TrellisOptions options = {}, const see::Executor& run = see::serial()) {
+see::detail::TrellisFit fit(const RowMatrix<float>& rows, double bytes_a_row,
+                            see::detail::TrellisOptions options = {},
+                            const see::Executor& run = see::serial()) {
   if (options.window_bits == 0) options.window_bits = 8;
-  return see::fit_trellis(
+  return see::detail::fit_trellis(
       rows, static_cast<std::uint64_t>(bytes_a_row * static_cast<double>(rows.rows())), options,
       run);
 }
 
 /// Row w of a residual from its parts, one bit after another, by the formulas of its comment.
-std::vector<double> naive_row(const see::TrellisParts& parts, Index w) {
+std::vector<double> naive_row(const see::detail::TrellisParts& parts, Index w) {
   const auto cell = [&](Index c, Index t) { return static_cast<std::size_t>(c * parts.dim + t); };
   const auto bits_of = [&](Index c) {
     std::uint64_t bits = 0;
@@ -78,7 +79,7 @@ std::vector<double> naive_row(const see::TrellisParts& parts, Index w) {
 }
 
 /// Largest |naive - decoded| / largest |naive| over all rows, by float and by double.
-void check_decoder(const see::TrellisCodes& residual) {
+void check_decoder(const see::detail::TrellisCodes& residual) {
   const Index dim = residual.embedding_dim();
   RowMatrix<float> all(residual.num_embeddings(), dim);
   std::vector<Index> ids(static_cast<std::size_t>(residual.num_embeddings()));
@@ -114,9 +115,9 @@ void check_decoder(const see::TrellisCodes& residual) {
 }
 
 /// Parts of two classes over dim columns with random codes; class 1 has fewer bits than a window.
-see::TrellisParts random_parts(Index rows, Index dim, int rate) {
+see::detail::TrellisParts random_parts(Index rows, Index dim, int rate) {
   see::Random random(9);
-  see::TrellisParts parts;
+  see::detail::TrellisParts parts;
   parts.rows = rows;
   parts.dim = dim;
   parts.classes = 2;
@@ -149,7 +150,7 @@ see::TrellisParts random_parts(Index rows, Index dim, int rate) {
   parts.means = std::move(means);
   parts.mean_scales = {0.01F, 0.02F};
   parts.sigma_scale = 1.5F;
-  std::vector<std::uint8_t> codes(see::packed_bytes(total));
+  std::vector<std::uint8_t> codes(see::detail::packed_bytes(total));
   for (std::uint64_t bit = 0; bit < total; ++bit)
     codes[bit / 8] = static_cast<std::uint8_t>(codes[bit / 8] | random.below(2) << (bit % 8));
   parts.codes = std::move(codes);
@@ -185,13 +186,14 @@ TEST_CASE("The table of a trellis holds each quantile once and stratifies all su
 
 TEST_CASE("Decoding a residual equals reading its windows bit by bit") {
   for (const Index dim : {2, 15, 16, 33, 100, 200})
-    for (const int rate : {1, 4}) check_decoder(see::TrellisCodes(random_parts(40, dim, rate)));
+    for (const int rate : {1, 4})
+      check_decoder(see::detail::TrellisCodes(random_parts(40, dim, rate)));
 }
 
 TEST_CASE("A fitted residual decodes to what its encoder claims") {
   for (const double bytes : {3.0, 8.0, 14.0}) {
     const RowMatrix<float> rows = mixed_rows(400, 30);
-    const see::TrellisFit result = fit(rows, bytes, {.most_classes = 4});
+    const see::detail::TrellisFit result = fit(rows, bytes, {.most_classes = 4});
     check_decoder(result.codes);
     double error = 0;
     std::vector<float> row(30);
@@ -214,7 +216,7 @@ TEST_CASE("More bytes leave less error, and normal rows come near the Gaussian r
   for (const double bits : {0.5, 1.0, 2.0, 3.0}) {
     const double overhead = static_cast<double>(see::detail::trellis_bytes(300, 64, 1, 8));
     const double bytes = 64 * bits / 8 + overhead / 300;
-    const see::TrellisFit result = fit(rows, bytes, {.window_bits = 10, .most_classes = 1});
+    const see::detail::TrellisFit result = fit(rows, bytes, {.window_bits = 10, .most_classes = 1});
     const double relative = result.error / double{rows.squaredNorm()};
     CHECK(result.error < last);
     CHECK(relative > std::exp2(-2 * bits) * 0.95);
@@ -226,8 +228,9 @@ TEST_CASE("More bytes leave less error, and normal rows come near the Gaussian r
 TEST_CASE("A residual takes the bytes of its arrays and no more than it was given") {
   const RowMatrix<float> rows = mixed_rows(300, 20);
   for (const std::uint64_t bytes : {1200U, 2000U, 4001U}) {
-    const see::TrellisCodes residual = see::fit_trellis(rows, bytes, {.window_bits = 8}).codes;
-    const see::TrellisParts& parts = residual.parts();
+    const see::detail::TrellisCodes residual =
+        see::detail::fit_trellis(rows, bytes, {.window_bits = 8}).codes;
+    const see::detail::TrellisParts& parts = residual.parts();
     CHECK(residual.bytes() == parts.codes.bytes() + parts.row_classes.bytes().bytes() +
                                   parts.rates.bytes().bytes() + parts.sigmas.bytes() +
                                   parts.means.bytes() + parts.mean_scales.bytes() + 4);
@@ -236,13 +239,13 @@ TEST_CASE("A residual takes the bytes of its arrays and no more than it was give
     CHECK(see::detail::trellis_bytes(300, 20, parts.classes, parts.codes.bytes()) ==
           residual.bytes());
   }
-  CHECK(see::TrellisCodes().bytes() == 0);
+  CHECK(see::detail::TrellisCodes().bytes() == 0);
 }
 
 TEST_CASE("A residual is the same for any number of threads") {
   const RowMatrix<float> rows = mixed_rows(700, 12);
-  const see::TrellisFit one = fit(rows, 6, {.most_classes = 8});
-  const see::TrellisFit three = fit(rows, 6, {.most_classes = 8}, see::threads(3));
+  const see::detail::TrellisFit one = fit(rows, 6, {.most_classes = 8});
+  const see::detail::TrellisFit three = fit(rows, 6, {.most_classes = 8}, see::threads(3));
   const auto& a = one.codes.parts();
   const auto& b = three.codes.parts();
   CHECK(one.error == three.error);
@@ -253,11 +256,12 @@ TEST_CASE("A residual is the same for any number of threads") {
 }
 
 TEST_CASE("On normal numbers each rate leaves less error than the one below") {
-  const see::TrellisDistortion distortion = see::measure_distortion(8, 8);
+  const see::detail::TrellisDistortion distortion = see::detail::measure_distortion(8, 8);
   const double decibels[] = {1.3, 1.2, 1.2, 1.2, 1.5, 1.4, 2.8, 2.1, 3.2, 4.5};
   for (std::size_t p = 0; p < distortion.size(); ++p) {
     if (p > 0) CHECK(distortion[p] < distortion[p - 1]);
-    const double rate = double(see::trellis_patterns[p].bits) / see::trellis_patterns[p].entries;
+    const double rate =
+        double(see::detail::trellis_patterns[p].bits) / see::detail::trellis_patterns[p].entries;
     CHECK(distortion[p] > 0.9 * std::exp2(-2 * rate));
     if (p < std::size(decibels))
       CHECK(distortion[p] < std::exp2(-2 * rate) * std::pow(10, decibels[p] / 10));
@@ -266,13 +270,13 @@ TEST_CASE("On normal numbers each rate leaves less error than the one below") {
 
 TEST_CASE("The windows of a row close to a circle and follow one another") {
   for (const int pattern : {2, 3, 4, 5, 7, 10}) {
-    see::ClassRates rates;
+    see::detail::ClassRates rates;
     rates.pattern.assign(12, -1);
-    const auto group = see::trellis_patterns[static_cast<std::size_t>(pattern)].entries;
+    const auto group = see::detail::trellis_patterns[static_cast<std::size_t>(pattern)].entries;
     for (std::size_t t = 0; t < 12; t += static_cast<std::size_t>(group))
       rates.pattern[t] = pattern;
-    const auto steps = see::trellis_steps(rates);
-    see::TrellisEncoder encoder(9, 12);
+    const auto steps = see::detail::trellis_steps(rates);
+    see::detail::TrellisEncoder encoder(9, 12);
     const RowMatrix<float> rows = mixed_rows(20, 12);
     const std::vector<float> sigma(12, 0.8F);
     for (Index w = 0; w < rows.rows(); ++w) {
@@ -292,13 +296,13 @@ TEST_CASE("The windows of a row close to a circle and follow one another") {
 }
 
 TEST_CASE("The search finds the best code of short rows and nearly so of others") {
-  see::ClassRates rates;
+  see::detail::ClassRates rates;
   rates.pattern = {5, 3, 3, 2, -1, 5, 3, 3};  // 2 1 1 1/2 1/2 2 1 1: 9 bits
-  const auto steps = see::trellis_steps(rates);
+  const auto steps = see::detail::trellis_steps(rates);
   const std::vector<float> sigma{1, 0.9F, 0.8F, 0.7F, 0.6F, 1, 0.9F, 0.5F};
   const RowMatrix<float> rows = mixed_rows(40, 8);
   for (const int window_bits : {8, 10}) {
-    see::TrellisEncoder encoder(window_bits, 8);
+    see::detail::TrellisEncoder encoder(window_bits, 8);
     double found = 0, best = 0;
     for (Index w = 0; w < rows.rows(); ++w) {
       const auto cost = [&](std::span<const std::uint32_t> windows) {
@@ -335,34 +339,34 @@ TEST_CASE("The search finds the best code of short rows and nearly so of others"
 
 TEST_CASE("Water-filling keeps to its budget and no single change of rates pays") {
   see::Random random(4);
-  std::vector<see::ClassSpread> spreads(3);
+  std::vector<see::detail::ClassSpread> spreads(3);
   for (auto& spread : spreads) {
     spread.rows = 5 + static_cast<double>(random.below(50));
     spread.weight = spread.rows * (0.5 + random.uniform());
     for (int t = 0; t < 10; ++t) spread.variance.push_back(std::exp(2 * random.normal()));
   }
-  see::TrellisDistortion distortion;
+  see::detail::TrellisDistortion distortion;
   for (std::size_t p = 0; p < distortion.size(); ++p)
-    distortion[p] =
-        1.1 * std::exp2(-2.0 * see::trellis_patterns[p].bits / see::trellis_patterns[p].entries);
-  const auto total = [&](const see::WaterFilling& filling) {
+    distortion[p] = 1.1 * std::exp2(-2.0 * see::detail::trellis_patterns[p].bits /
+                                    see::detail::trellis_patterns[p].entries);
+  const auto total = [&](const see::detail::WaterFilling& filling) {
     double bits = 0;
     for (std::size_t c = 0; c < 3; ++c) bits += spreads[c].rows * filling.classes[c].bits;
     return bits;
   };
   double last = 1e300;
   for (const double budget : {0.0, 100.0, 700.0, 2000.0}) {
-    const see::WaterFilling filling = see::water_fill(spreads, distortion, budget);
+    const see::detail::WaterFilling filling = see::detail::water_fill(spreads, distortion, budget);
     CHECK(filling.bits == Approx(total(filling)));
     CHECK(filling.bits <= budget);
     CHECK(filling.distortion < last);
     last = filling.distortion;
   }
   // One class alone: no sequence of patterns over its first entries has a lower Lagrangian.
-  see::ClassSpread spread = spreads[0];
+  see::detail::ClassSpread spread = spreads[0];
   spread.variance.resize(4);
   const double price = 0.3;
-  const see::ClassRates rates = see::fill_class(spread, distortion, price);
+  const see::detail::ClassRates rates = see::detail::fill_class(spread, distortion, price);
   const double found = rates.distortion + price * spread.rows * rates.bits;
   double best = 1e300;
   const auto visit = [&](const auto& self, std::size_t t, double cost) -> void {
@@ -372,9 +376,9 @@ TEST_CASE("Water-filling keeps to its budget and no single change of rates pays"
     }
     self(self, t + 1, cost + spread.weight * spread.variance[t]);
     for (std::size_t p = 0; p < distortion.size(); ++p) {
-      const auto n = static_cast<std::size_t>(see::trellis_patterns[p].entries);
+      const auto n = static_cast<std::size_t>(see::detail::trellis_patterns[p].entries);
       if (t + n > 4) continue;
-      double sum = cost + price * spread.rows * see::trellis_patterns[p].bits;
+      double sum = cost + price * spread.rows * see::detail::trellis_patterns[p].bits;
       for (std::size_t i = 0; i < n; ++i)
         sum += spread.weight * spread.variance[t + i] * distortion[p];
       self(self, t + n, sum);
@@ -382,7 +386,7 @@ TEST_CASE("Water-filling keeps to its budget and no single change of rates pays"
   };
   visit(visit, 0, 0);
   CHECK(found == Approx(best));
-  CHECK_THROWS_AS(see::water_fill(spreads, distortion, -1), see::Error);
+  CHECK_THROWS_AS(see::detail::water_fill(spreads, distortion, -1), see::Error);
 }
 
 TEST_CASE("Weights move error from heavy rows to light ones") {
@@ -390,54 +394,55 @@ TEST_CASE("Weights move error from heavy rows to light ones") {
   std::vector<float> weights;
   for (Index w = 0; w < rows.rows(); ++w)
     weights.push_back(1 / (1e-6F + rows.row(w).squaredNorm()));
-  const see::TrellisFit plain = fit(rows, 5), direction = fit(rows, 5, {.weights = weights});
-  CHECK(see::trellis_error(see::AnyRows(see::TableRows(rows)), weights, direction.codes) <
-        see::trellis_error(see::AnyRows(see::TableRows(rows)), weights, plain.codes));
-  CHECK(see::trellis_error(see::AnyRows(see::TableRows(rows)), {}, plain.codes) <
-        see::trellis_error(see::AnyRows(see::TableRows(rows)), {}, direction.codes));
+  const see::detail::TrellisFit plain = fit(rows, 5),
+                                direction = fit(rows, 5, {.weights = weights});
+  CHECK(see::detail::trellis_error(see::AnyRows(see::TableRows(rows)), weights, direction.codes) <
+        see::detail::trellis_error(see::AnyRows(see::TableRows(rows)), weights, plain.codes));
+  CHECK(see::detail::trellis_error(see::AnyRows(see::TableRows(rows)), {}, plain.codes) <
+        see::detail::trellis_error(see::AnyRows(see::TableRows(rows)), {}, direction.codes));
 }
 
 TEST_CASE("Residuals of tiny and constant tables") {
   const RowMatrix<float> one = RowMatrix<float>::Constant(1, 1, 2.5F);
-  const see::TrellisFit single = see::fit_trellis(one, 64);
+  const see::detail::TrellisFit single = see::detail::fit_trellis(one, 64);
   float value = 0;
   single.codes.write_row(0, &value);
   CHECK(value == Approx(2.5F));
   const RowMatrix<float> zeros = RowMatrix<float>::Zero(9, 5);
-  const see::TrellisFit nothing = see::fit_trellis(zeros, 200);
+  const see::detail::TrellisFit nothing = see::detail::fit_trellis(zeros, 200);
   CHECK(nothing.error == 0);
   const RowMatrix<float> rows = mixed_rows(50, 1);
-  const see::TrellisFit column = see::fit_trellis(rows, 120, {.window_bits = 8});
+  const see::detail::TrellisFit column = see::detail::fit_trellis(rows, 120, {.window_bits = 8});
   CHECK(column.error < 0.2 * double{rows.squaredNorm()});
   check_decoder(column.codes);
-  const std::uint64_t least = see::detail::trellis_bytes(50, 1, 1, see::packed_padding);
-  CHECK(see::fit_trellis(rows, least).codes.bytes() <= least);
-  CHECK_THROWS_AS(see::fit_trellis(rows, least - 1), see::Error);
+  const std::uint64_t least = see::detail::trellis_bytes(50, 1, 1, see::detail::packed_padding);
+  CHECK(see::detail::fit_trellis(rows, least).codes.bytes() <= least);
+  CHECK_THROWS_AS(see::detail::fit_trellis(rows, least - 1), see::Error);
 }
 
 TEST_CASE("Fitting a residual refuses what it cannot use") {
   const RowMatrix<float> rows = mixed_rows(10, 4);
   RowMatrix<float> bad = rows;
   bad(3, 2) = NAN;
-  CHECK_THROWS_AS(see::fit_trellis(bad, 500), see::Error);
-  CHECK_THROWS_AS(see::fit_trellis(RowMatrix<float>(0, 4), 500), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_trellis(bad, 500), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_trellis(RowMatrix<float>(0, 4), 500), see::Error);
   std::vector<float> weights(9, 1.0F);
-  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.weights = weights}), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_trellis(rows, 500, {.weights = weights}), see::Error);
   weights.assign(10, 1.0F);
   weights[4] = 0;
-  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.weights = weights}), see::Error);
-  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.window_bits = 7}), see::Error);
-  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.window_bits = 17}), see::Error);
-  CHECK_THROWS_AS(see::fit_trellis(rows, 500, {.most_classes = 0}), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_trellis(rows, 500, {.weights = weights}), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_trellis(rows, 500, {.window_bits = 7}), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_trellis(rows, 500, {.window_bits = 17}), see::Error);
+  CHECK_THROWS_AS(see::detail::fit_trellis(rows, 500, {.most_classes = 0}), see::Error);
 }
 
 TEST_CASE("Parts that do not fit make no residual") {
-  const see::TrellisParts good = random_parts(20, 10, 2);
-  CHECK_NOTHROW(see::TrellisCodes(good));
+  const see::detail::TrellisParts good = random_parts(20, 10, 2);
+  CHECK_NOTHROW(see::detail::TrellisCodes(good));
   const auto refused = [&](auto&& change) {
-    see::TrellisParts parts = good;
+    see::detail::TrellisParts parts = good;
     change(parts);
-    CHECK_THROWS_AS(see::TrellisCodes(parts), see::Error);
+    CHECK_THROWS_AS(see::detail::TrellisCodes(parts), see::Error);
   };
   const auto with_rates = [&](std::size_t at, std::uint8_t rate) {
     std::vector<std::uint8_t> rates;
@@ -475,7 +480,7 @@ TEST_CASE("Parts that do not fit make no residual") {
     parts.mean_scales = {0, 0, 0};
     parts.means = see::Array<std::int8_t>(30);
     parts.sigmas = see::Array<std::uint8_t>(30);
-    parts.rates = see::PackedArray(see::Array<std::uint8_t>(see::packed_bytes(120)), 30, 4);
+    parts.rates = see::PackedArray(see::Array<std::uint8_t>(see::detail::packed_bytes(120)), 30, 4);
     parts.codes = {};
   });
   refused([](auto& parts) {  // a row of more bits than offsets hold
@@ -490,6 +495,6 @@ TEST_CASE("Parts that do not fit make no residual") {
     parts.sigmas = rates;
     parts.means = see::Array<std::int8_t>(static_cast<std::size_t>(dim));
     parts.mean_scales = {0};
-    parts.codes = see::Array<std::uint8_t>(see::packed_bytes(16800));
+    parts.codes = see::Array<std::uint8_t>(see::detail::packed_bytes(16800));
   });
 }

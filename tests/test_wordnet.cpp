@@ -276,7 +276,7 @@ TEST_CASE("WordNet: what breaks the format is refused, with file and line") {
 
 TEST_CASE("WordNetTaxonomy: all nodes are below a lexicographer file") {
   const WordNet wordnet = small_wordnet();
-  const WordNetTaxonomy taxonomy(wordnet);
+  const detail::WordNetTaxonomy taxonomy(wordnet);
   const auto parent = [&](const char* name) {
     return taxonomy.name(taxonomy.parents()[static_cast<std::size_t>(*taxonomy.find(name))]);
   };
@@ -302,7 +302,7 @@ TEST_CASE("WordNetTaxonomy: all nodes are below a lexicographer file") {
 
 TEST_CASE("WordNetSememes: the nearest, then the file, then those of the gloss") {
   const WordNet wordnet = small_wordnet();
-  const WordNetTaxonomy taxonomy(wordnet);
+  const detail::WordNetTaxonomy taxonomy(wordnet);
   Names names;
   for (Index i = 16; i < taxonomy.node_count(); ++i) names.push_back(taxonomy.name(i));
   for (const auto* name : {"entity.n.01", "bank.n.01", "animal.n.01", "move.v.01", "good.a.01"})
@@ -338,7 +338,7 @@ TEST_CASE("WordNetSememes: the nearest, then the file, then those of the gloss")
 
 TEST_CASE("WordNetSememes: nearest means by path length") {
   const WordNet wordnet = small_wordnet();
-  const WordNetTaxonomy taxonomy(wordnet);
+  const detail::WordNetTaxonomy taxonomy(wordnet);
   const auto synsets = static_cast<std::size_t>(wordnet.synset_count());
   Names names;
   for (Index i = taxonomy.node_count(); i-- > 0;) names.push_back(taxonomy.name(i));

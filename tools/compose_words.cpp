@@ -1,9 +1,13 @@
 #include "compose_words.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "cli_text.hpp"
 #include "knowledge_sources.hpp"
 #include "see/knowledge/model_knowledge.hpp"
 #include "see/knowledge/morphemes.hpp"
@@ -15,8 +19,14 @@ namespace {
 /// out.
 Index chosen_sememes(const KnowledgeNotes& notes) {
   constexpr const char* name = "wordnet_sememes";
-  if (!notes.settings.contains(name)) return 2000;
-  return std::clamp(detail::knowledge_setting(notes, name), Index{45}, Index{1} << 20);
+  const auto found = notes.settings.find(name);
+  if (found == notes.settings.end()) return 2000;
+  const std::string& digits = found->second;
+  Index count = -1;
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  require(error == std::errc() && stop == digits.data() + digits.size() && count >= 0,
+          "a model whose knowledge has \"", name, "\" \"", digits, "\", needed a whole number");
+  return std::clamp(count, Index{45}, Index{1} << 20);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "cli_text.hpp"
 #include "commands.hpp"
 #include "console.hpp"
 #include "knowledge_sources.hpp"
@@ -64,9 +65,9 @@ Model<float> compressed(const CompressCommand& command, const Table& table) {
   if (!command.activation.empty()) options.activation = read_npy(command.activation).matrix();
   std::optional<KnowledgeSources> sources;
   if (command.method_used().knowledge) {
-    detail::require(!table.words().empty(), command.table, ": has no words, needed for --method ",
-                    command.method);
-    const std::uint64_t budget = detail::byte_budget(table, options);
+    require(!table.words().empty(), command.table, ": has no words, needed for --method ",
+            command.method);
+    const std::uint64_t budget = byte_budget(table, options);
     const Index sememes =
         command.sememes ? *command.sememes
                         : default_sememes(budget, table.dim(), command.method_used().direction);

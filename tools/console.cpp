@@ -1,4 +1,5 @@
 #include "console.hpp"
+#include "cli_text.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -7,7 +8,6 @@
 
 #include "see/error.hpp"
 #include "see/io/atomic_file.hpp"
-#include "see/io/location.hpp"
 
 #if defined(_WIN32)
 #include <io.h>
@@ -16,13 +16,31 @@
 #endif
 
 namespace see::cli {
+namespace {
+
+/// The file of FILE:TENSOR, as read_table() takes it.
+std::string file_of(const std::string& input) {
+  const auto exists = [](const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored);
+  };
+  std::string file = input;
+  while (!exists(file)) {
+    const std::size_t colon = file.rfind(':');
+    if (colon == file.npos || colon == 0) return input;
+    file.resize(colon);
+  }
+  return file;
+}
+
+}  // namespace
 
 void print(std::string_view text) {
   errno = 0;
   const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
   const bool flushed = std::fflush(stdout) == 0;
-  detail::require<FileError>(written == text.size() && flushed, "cannot write to standard output: ",
-                             std::generic_category().message(errno));
+  require<FileError>(written == text.size() && flushed,
+                     "cannot write to standard output: ", std::generic_category().message(errno));
 }
 
 void complain(std::string_view message) {
@@ -42,7 +60,7 @@ bool error_is_terminal() {
 
 void warn_of_duplicates(Index count) {
   if (count > 0)
-    complain(detail::text(count, count == 1 ? " duplicate word" : " duplicate words", " dropped"));
+    complain(sentence(count, count == 1 ? " duplicate word" : " duplicate words", " dropped"));
 }
 
 void require_writable(const std::string& path) {
@@ -54,11 +72,10 @@ void require_writable(const std::string& path) {
 }
 
 void require_other_file(const std::string& input, const std::string& output) {
-  detail::require(output != "-", "-: needed the name of a file to write to");
+  require(output != "-", "-: needed the name of a file to write to");
   std::error_code error;
-  detail::require(
-      !std::filesystem::equivalent(detail::split_location(input).first, output, error) || error,
-      output, ": is the input, needed another file to write to");
+  require(!std::filesystem::equivalent(file_of(input), output, error) || error, output,
+          ": is the input, needed another file to write to");
 }
 
 }  // namespace see::cli

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli_text.hpp"
 #include "commands.hpp"
 #include "console.hpp"
 #include "progress_bar.hpp"
@@ -55,16 +56,15 @@ MatchedRows match_by_word(const Vocabulary& table, const Vocabulary& model) {
 
 MatchedRows match(const Table& table, const Model<float>& model) {
   const Index dim = model.embedding.embedding_dim();
-  detail::require(table.dim() == dim, "the table has ", table.dim(),
-                  " columns, needed the model's ", dim);
-  detail::require(table.words().empty() == model.words.empty(),
-                  table.words().empty() ? "the model has words and the table none"
-                                        : "the table has words and the model none",
-                  ", needed words in both or in neither");
+  require(table.dim() == dim, "the table has ", table.dim(), " columns, needed the model's ", dim);
+  require(table.words().empty() == model.words.empty(),
+          table.words().empty() ? "the model has words and the table none"
+                                : "the table has words and the model none",
+          ", needed words in both or in neither");
   MatchedRows rows = table.words().empty()
                          ? match_by_number(table.rows(), model.embedding.num_embeddings())
                          : match_by_word(table.words(), model.words);
-  detail::require(!rows.original.empty(), "the table and the model have no word in common");
+  require(!rows.original.empty(), "the table and the model have no word in common");
   return rows;
 }
 
@@ -172,8 +172,8 @@ int EvalCommand::run() const {
   const Questions questions(*this);
   const auto file = SafetensorsFile::open(model);
   const Model<float> loaded = load_model<float>(file);
-  detail::require((word_pairs.empty() && analogies.empty()) || !loaded.words.empty(), model,
-                  ": has no words, needed them for --wordsim and --analogy");
+  require((word_pairs.empty() && analogies.empty()) || !loaded.words.empty(), model,
+          ": has no words, needed them for --wordsim and --analogy");
   ReadReport read;
   const Table original = read_table(table, {.first = first}, &read);
   warn_of_duplicates(read.duplicates);

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "cli_text.hpp"
 #include "commands.hpp"
 #include "console.hpp"
 #include "progress_bar.hpp"
@@ -41,9 +42,9 @@ void append_rows(const Model<float>& model, NpyWriter& writer) {
 /// Throws where a words file lies beside `table` that would give words to rows that have none.
 void require_no_words_beside(const std::filesystem::path& table) {
   const auto words = words_path(table);
-  detail::require<FileError>(!std::filesystem::exists(words), words.string(),
-                             ": would be read as the words of ", table.string(),
-                             ", whose rows have none; needed no such file");
+  require<FileError>(!std::filesystem::exists(words), words.string(),
+                     ": would be read as the words of ", table.string(),
+                     ", whose rows have none; needed no such file");
 }
 
 }  // namespace
@@ -52,7 +53,7 @@ int ExpandCommand::run() const {
   require_other_file(model, table);
   const auto loaded = load_model<float>(model);
   const auto words = words_path(table);
-  detail::require(words != table, table, ": is a name for words, needed one such as X.npy");
+  require(words != table, table, ": is a name for words, needed one such as X.npy");
   if (loaded.words.empty()) require_no_words_beside(table);
   NpyWriter writer(table, loaded.embedding.num_embeddings(), loaded.embedding.embedding_dim());
   append_rows(loaded, writer);

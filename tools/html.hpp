@@ -14,7 +14,7 @@ inline std::string escape_html(std::string_view text) {
   constexpr std::string_view replacement = "\xEF\xBF\xBD";
   std::string escaped;
   while (!text.empty()) {
-    const std::size_t length = detail::utf8_length(text);
+    const std::size_t length = utf8_length(text);
     const std::string_view character = text.substr(0, length == 0 ? 1 : length);
     const auto byte = static_cast<unsigned char>(character.front());
     const bool control = byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';

@@ -19,7 +19,7 @@ KnowledgeSources open_sources(const SourceFiles& files) {
   sources.add(std::make_shared<const HunspellSegmenter>(std::move(affixes), files.hunspell));
   return sources;
 #else
-  detail::fail(files.hunspell, ": this see was built without Hunspell (Debian: libhunspell-dev)");
+  throw Error(files.hunspell + ": this see was built without Hunspell (Debian: libhunspell-dev)");
 #endif
 }
 

@@ -1,16 +1,17 @@
 #include <charconv>
+#include <cstddef>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "cli_text.hpp"
 #include "commands.hpp"
 #include "compose_words.hpp"
 #include "console.hpp"
 #include "model_rows.hpp"
-#include "see/error.hpp"
 #include "see/io/json_quote.hpp"
-#include "see/io/write_word_vectors.hpp"
 
 namespace see::cli {
 namespace {
@@ -18,11 +19,20 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Row = Eigen::RowVector<float, Eigen::Dynamic>;
 
+/// Appends the fewest digits that read as the same float, with a point or an exponent.
+void append_float(std::string& line, float value) {
+  char digits[32];
+  const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  const std::string_view text(digits, static_cast<std::size_t>(end - digits));
+  line += text;
+  if (text.find_first_not_of("-0123456789") == text.npos) line += ".0";
+}
+
 std::string line_of(const std::string& name, const Row& row) {
   std::string line = name;
   for (const float value : row) {
     line += ' ';
-    detail::append_float(line, value);
+    append_float(line, value);
   }
   return line + '\n';
 }
@@ -54,8 +64,8 @@ Json json_of(const std::string& name, const ComposedWord& word) {
 int LookupCommand::run() const {
   const Model<float> loaded = load_model<float>(model);
   const bool composes = !loaded.knowledge.empty();
-  detail::require(composes || !knowledge.any(), model,
-                  ": has no names of units, so it cannot compose words from what is known of them");
+  require(composes || !knowledge.any(), model,
+          ": has no names of units, so it cannot compose words from what is known of them");
   std::vector<std::string> unseen;
   for (const std::string& word : words)
     if (!find_row(loaded, word)) unseen.push_back(word);
@@ -68,9 +78,9 @@ int LookupCommand::run() const {
     const auto number = find_row(loaded, word);
     const auto other = composed.find(word);
     if (!number && other != composed.end()) {
-      complain(detail::text(model, ": has no word ", json_quote(word), ", composed from ",
-                            other->second.how.sememes, " sememes of ", other->second.how.senses,
-                            " senses and ", other->second.how.morphs, " morphemes"));
+      complain(sentence(model, ": has no word ", json_quote(word), ", composed from ",
+                        other->second.how.sememes, " sememes of ", other->second.how.senses,
+                        " senses and ", other->second.how.morphs, " morphemes"));
       if (json)
         rows.push_back(json_of(word, other->second));
       else

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli_text.hpp"
 #include "commands.hpp"
 #include "console.hpp"
 #include "help.hpp"
@@ -52,8 +53,8 @@ class CommandLine {
   CommandLine() {
     app_.name("see");
     app_.description(about);
-    app_.set_version_flag("--version", detail::text("see ", SEE_VERSION_MAJOR, '.',
-                                                    SEE_VERSION_MINOR, '.', SEE_VERSION_PATCH));
+    app_.set_version_flag("--version", sentence("see ", SEE_VERSION_MAJOR, '.', SEE_VERSION_MINOR,
+                                                '.', SEE_VERSION_PATCH));
     app_.require_subcommand(0, 1);
     app_.get_formatter()->column_width(26);
     app_.footer(main_footer);
@@ -300,8 +301,7 @@ class CommandLine {
         ->check(CLI::Range(1e-6, 1e12));
     const auto methods = SweepCommand::known_methods();
     sub->add_option("--methods", sweep_.methods,
-                    "Some of " + CLI::detail::join(methods, ", ") + " (" +
-                        CLI::detail::join(sweep_.methods, ",") + ")")
+                    "Some of " + joined(methods, ", ") + " (" + joined(sweep_.methods, ",") + ")")
         ->option_text("NAME,...")
         ->delimiter(',')
         ->allow_extra_args(false)
@@ -344,7 +344,7 @@ class CommandLine {
     std::ostringstream out, ignored;
     const int code = app_.exit(error, out, ignored);
     if (code != 0) {
-      complain(detail::text(error.what(), " (see --help)"));
+      complain(sentence(error.what(), " (see --help)"));
       return usage_error;
     }
     print(out.str());

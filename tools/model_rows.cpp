@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "cli_text.hpp"
 #include "console.hpp"
 #include "see/io/json_quote.hpp"
 
@@ -22,12 +23,12 @@ std::string row_name(const Model<float>& model, Index row) {
 }
 
 void complain_unknown(const Model<float>& model, const std::string& path, std::string_view word) {
-  const std::string quoted = json_quote(word);
+  const std::string name = json_quote(word);
   if (!model.words.empty())
-    complain(path + ": has no word " + quoted);
+    complain(path + ": has no word " + name);
   else
-    complain(detail::text(path, ": has no words, and ", quoted, " is no row number below ",
-                          model.embedding.num_embeddings()));
+    complain(sentence(path, ": has no words, and ", name, " is no row number below ",
+                      model.embedding.num_embeddings()));
 }
 
 }  // namespace see::cli

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli_text.hpp"
 #include "commands.hpp"
 #include "console.hpp"
 #include "see/error.hpp"
@@ -144,7 +145,7 @@ int SensesCommand::run() const {
                    '\n'
              : to_text(word, senses, morphs));
   if (!senses.empty()) return success;
-  complain(detail::text("no sense of \"", word, "\" in ", wordnet));
+  complain(sentence("no sense of \"", word, "\" in ", wordnet));
   return word_not_found;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "cli_text.hpp"
 #include "commands.hpp"
 #include "console.hpp"
 #include "progress_bar.hpp"
@@ -221,8 +222,7 @@ int SweepCommand::run() const {
   ReadReport read;
   const Table rows = read_table(table, {.first = first}, &read);
   warn_of_duplicates(read.duplicates);
-  detail::require(rows.rows() > 0 && rows.dim() > 0, table,
-                  ": has no numbers, needed at least one");
+  require(rows.rows() > 0 && rows.dim() > 0, table, ": has no numbers, needed at least one");
   Sweep sweep = Sweeper(*this, rows).run();
   sweep.arguments = arguments(*this);
   write(page, to_page(sweep));

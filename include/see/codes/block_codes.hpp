@@ -13,7 +13,7 @@
 #include "see/error.hpp"
 #include "see/model/row_codes.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// int8 and int4: numbers on 2^bits even levels, with a scale of half precision for every block of
 /// consecutive numbers of the table, row after row (number k = row * dim + column is in block
@@ -31,7 +31,7 @@ class BlockCodes final : public RowCodes {
   /// Adopts the parts. Throws where sizes do not fit.
   BlockCodes(Index rows, Index dim, HalfArray scales, Array<std::uint8_t> codes)
       : RowCodes(rows, dim), scales_(std::move(scales)), codes_(std::move(codes)) {
-    detail::require(
+    require(
         std::cmp_equal(scales_.size(), blocks(rows, dim)) && codes_.size() == code_bytes(rows, dim),
         scales_.size(), " scales and ", codes_.size(), " bytes of codes, needed ",
         blocks(rows, dim), " and ", code_bytes(rows, dim));
@@ -95,4 +95,4 @@ class BlockCodes final : public RowCodes {
 using Int8Codes = BlockCodes<8>;
 using Int4Codes = BlockCodes<4>;
 
-}  // namespace see
+}  // namespace see::detail

@@ -16,7 +16,7 @@
 
 /// The part of a model file that holds codes: tensors and metadata entries under a prefix.
 /// docs/format.md says what each kind writes.
-namespace see {
+namespace see::detail {
 
 /// Where the codes of a file stand: tensors "TENSORS.NAME" and metadata entries "NOTES.NAME".
 struct CodesPrefix {
@@ -34,7 +34,7 @@ struct CodesPrefix {
 /// What codes add to the content of a file.
 class CodesContent {
  public:
-  CodesContent(detail::FileContent& content, CodesPrefix prefix)
+  CodesContent(FileContent& content, CodesPrefix prefix)
       : content_(content), prefix_(std::move(prefix)) {}
 
   void note(const std::string& key, Index value) { content_.note(prefix_.notes + key, value); }
@@ -62,7 +62,7 @@ class CodesContent {
   }
 
  private:
-  detail::FileContent& content_;
+  FileContent& content_;
   CodesPrefix prefix_;
 };
 
@@ -70,7 +70,7 @@ class CodesContent {
 /// which load_model() turns into one.
 class CodesReader {
  public:
-  CodesReader(const detail::FileReader& file, CodesPrefix prefix, Index rows, Index dim)
+  CodesReader(const FileReader& file, CodesPrefix prefix, Index rows, Index dim)
       : file_(file), prefix_(std::move(prefix)), rows_(rows), dim_(dim) {}
 
   Index rows() const noexcept { return rows_; }
@@ -103,17 +103,17 @@ class CodesReader {
   /// Size `axis` of a tensor, which is to be at least 1.
   Index size(const std::string& name, std::size_t axis) const {
     const Tensor& tensor = file_.file().at(prefix_.tensors + name);
-    detail::require<FileError>(tensor.shape.size() > axis && tensor.shape[axis] >= 1, file_.where(),
-                               "tensor ", json_quote(tensor.name), " is ",
-                               detail::shape_text(tensor.shape), ", needed at least one number");
+    require<FileError>(tensor.shape.size() > axis && tensor.shape[axis] >= 1, file_.where(),
+                       "tensor ", json_quote(tensor.name), " is ", shape_text(tensor.shape),
+                       ", needed at least one number");
     return tensor.shape[axis];
   }
 
  private:
-  const detail::FileReader& file_;
+  const FileReader& file_;
   CodesPrefix prefix_;
   Index rows_;
   Index dim_;
 };
 
-}  // namespace see
+}  // namespace see::detail

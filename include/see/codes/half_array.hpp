@@ -11,7 +11,7 @@
 #include "see/core/finite.hpp"
 #include "see/error.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// Numbers of half precision times a common power of two, widened: what a file with 2 bytes a
 /// number gives back, whatever the unit of the table.
@@ -28,7 +28,7 @@ class HalfArray {
   explicit HalfArray(std::vector<float> values) {
     float largest = 0;
     for (const float value : values) {
-      detail::require(detail::is_finite(value), "a number is ", value, ", needed a finite one");
+      require(is_finite(value), "a number is ", value, ", needed a finite one");
       largest = std::max(largest, std::abs(value));
     }
     if (largest > 0) exponent_ = std::ilogb(largest) - 14;
@@ -40,8 +40,8 @@ class HalfArray {
 
   /// Widens numbers of a file. Throws where one is not finite or the exponent is out of range.
   HalfArray(const Array<Eigen::half>& halves, int exponent) : exponent_(exponent) {
-    detail::require(exponent >= least_exponent && exponent <= most_exponent, "an exponent of ",
-                    exponent, ", needed ", least_exponent, " to ", most_exponent);
+    require(exponent >= least_exponent && exponent <= most_exponent, "an exponent of ", exponent,
+            ", needed ", least_exponent, " to ", most_exponent);
     std::vector<float> values(halves.size());
     const double up = std::ldexp(1.0, exponent);
     std::transform(halves.begin(), halves.end(), values.begin(),
@@ -67,8 +67,7 @@ class HalfArray {
  private:
   static void check(const std::vector<float>& values) {
     for (const float value : values)
-      detail::require(detail::is_finite(value), "a number in half precision is ", value,
-                      ", needed a finite one");
+      require(is_finite(value), "a number in half precision is ", value, ", needed a finite one");
   }
 
   static Eigen::half narrowed(float value, double down) {
@@ -82,4 +81,4 @@ class HalfArray {
   int exponent_ = 0;
 };
 
-}  // namespace see
+}  // namespace see::detail

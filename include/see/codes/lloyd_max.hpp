@@ -8,7 +8,7 @@
 #include <numbers>
 #include <vector>
 
-namespace see {
+namespace see::detail {
 
 /// The scalar quantizer of 2^bits levels with the least mean squared error for standard normal
 /// numbers (Max, IRE Trans. IT-6, 1960; Lloyd, IEEE Trans. IT-28, 1982): every level is the mean of
@@ -105,4 +105,4 @@ struct LloydMax {
   }
 };
 
-}  // namespace see
+}  // namespace see::detail

@@ -13,7 +13,7 @@
 #include "see/kernel/packet_block.hpp"
 #include "see/model/row_codes.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// svd: the product of two thin matrices of half precision, the nearest of that rank to the table
 /// (Eckart and Young, Psychometrika 1, 1936):
@@ -24,10 +24,10 @@ class LowRank final : public RowCodes {
   /// Adopts the factors. Throws where sizes do not fit.
   LowRank(Index rows, Index dim, Index rank, HalfArray left, HalfArray right)
       : RowCodes(rows, dim), rank_(rank), left_(std::move(left)), right_(std::move(right)) {
-    detail::require(rank >= 1 && std::cmp_equal(left_.size(), rows * rank) &&
-                        std::cmp_equal(right_.size(), rank * dim),
-                    "factors of ", left_.size(), " and ", right_.size(), " numbers, needed ", rows,
-                    " x ", rank, " and ", rank, " x ", dim);
+    require(rank >= 1 && std::cmp_equal(left_.size(), rows * rank) &&
+                std::cmp_equal(right_.size(), rank * dim),
+            "factors of ", left_.size(), " and ", right_.size(), " numbers, needed ", rows, " x ",
+            rank, " and ", rank, " x ", dim);
   }
 
   static std::shared_ptr<const LowRank> read(const CodesReader& file) {
@@ -68,4 +68,4 @@ class LowRank final : public RowCodes {
   HalfArray right_;
 };
 
-}  // namespace see
+}  // namespace see::detail

@@ -17,7 +17,7 @@
 #include "see/kernel/packet_block.hpp"
 #include "see/model/row_codes.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// pca: principal coordinates in Lloyd-Max scalars, the mean, axes and deviations of half
 /// precision:
@@ -37,17 +37,16 @@ class PrincipalCodes final : public RowCodes {
         scales_(std::move(scales)),
         codes_(std::move(codes)) {
     for (const std::uint8_t rate : rates_) {
-      detail::require(rate >= 1 && rate <= LloydMax::most_bits, "a rate of ", int{rate},
-                      " bits, needed 1 to ", LloydMax::most_bits);
+      require(rate >= 1 && rate <= LloydMax::most_bits, "a rate of ", int{rate},
+              " bits, needed 1 to ", LloydMax::most_bits);
       row_bits_ += rate;
     }
     const auto count = static_cast<Index>(rates_.size());
-    detail::require(count <= dim && std::cmp_equal(mean_.size(), dim) &&
-                        std::cmp_equal(axes_.size(), count * dim) &&
-                        scales_.size() == rates_.size() &&
-                        codes_.size() == code_bytes(rows, row_bits_),
-                    "principal codes of ", count, " axes, ", axes_.size(), " numbers and ",
-                    codes_.size(), " bytes for a table of ", rows, " x ", dim);
+    require(count <= dim && std::cmp_equal(mean_.size(), dim) &&
+                std::cmp_equal(axes_.size(), count * dim) && scales_.size() == rates_.size() &&
+                codes_.size() == code_bytes(rows, row_bits_),
+            "principal codes of ", count, " axes, ", axes_.size(), " numbers and ", codes_.size(),
+            " bytes for a table of ", rows, " x ", dim);
   }
 
   static std::shared_ptr<const PrincipalCodes> read(const CodesReader& file) {
@@ -111,4 +110,4 @@ class PrincipalCodes final : public RowCodes {
   Index row_bits_ = 0;
 };
 
-}  // namespace see
+}  // namespace see::detail

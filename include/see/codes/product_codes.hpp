@@ -15,7 +15,7 @@
 #include "see/error.hpp"
 #include "see/model/row_codes.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// pq: product quantization (Jegou, Douze and Schmid, IEEE Trans. PAMI 33, 2011): every part of a
 /// row is the nearest of 2^bits centroids of its part, which are of half precision:
@@ -30,13 +30,13 @@ class ProductCodes final : public RowCodes {
         parts_(parts),
         codebooks_(std::move(codebooks)),
         codes_(std::move(codes)) {
-    detail::require(parts >= 1 && parts <= dim, parts, " parts of a row, needed 1 to ", dim);
-    detail::require(codes_.bits() >= 1 && codes_.bits() <= 16 &&
-                        std::cmp_equal(codebooks_.size(), dim << codes_.bits()) &&
-                        std::cmp_equal(codes_.size(), rows * parts),
-                    "product codes of ", codes_.bits(), " bits, ", codes_.size(), " of them and ",
-                    codebooks_.size(), " numbers, needed 1 to 16 bits and as many as ", rows, " x ",
-                    parts, " and ", dim, " for each centroid");
+    require(parts >= 1 && parts <= dim, parts, " parts of a row, needed 1 to ", dim);
+    require(codes_.bits() >= 1 && codes_.bits() <= 16 &&
+                std::cmp_equal(codebooks_.size(), dim << codes_.bits()) &&
+                std::cmp_equal(codes_.size(), rows * parts),
+            "product codes of ", codes_.bits(), " bits, ", codes_.size(), " of them and ",
+            codebooks_.size(), " numbers, needed 1 to 16 bits and as many as ", rows, " x ", parts,
+            " and ", dim, " for each centroid");
   }
 
   static std::shared_ptr<const ProductCodes> read(const CodesReader& file) {
@@ -92,4 +92,4 @@ class ProductCodes final : public RowCodes {
   PackedArray codes_;
 };
 
-}  // namespace see
+}  // namespace see::detail

@@ -15,7 +15,7 @@
 #include "see/model/row_codes.hpp"
 #include "see/model/shape.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// The sizes of a tensor train of three cores for an n x d table: n1 n2 n3 >= n and d1 d2 d3 >= d
 /// with near-equal factors, the first digit of a row or column the most significant.
@@ -53,12 +53,12 @@ class TensorTrain final : public RowCodes {
     for (std::size_t k = 0; k < 3; ++k) {
       Index count = 1;
       for (const Index size : shapes[k]) count *= size;
-      detail::require(count >= 1 && std::cmp_equal(cores_[k].size(), count), "core ", k, " of ",
-                      cores_[k].size(), " numbers, needed ", count);
+      require(count >= 1 && std::cmp_equal(cores_[k].size(), count), "core ", k, " of ",
+              cores_[k].size(), " numbers, needed ", count);
     }
-    detail::require(shape.rows[0] * shape.rows[1] * shape.rows[2] >= rows &&
-                        shape.cols[0] * shape.cols[1] * shape.cols[2] >= dim,
-                    "a tensor train too small for a table of ", rows, " x ", dim);
+    require(shape.rows[0] * shape.rows[1] * shape.rows[2] >= rows &&
+                shape.cols[0] * shape.cols[1] * shape.cols[2] >= dim,
+            "a tensor train too small for a table of ", rows, " x ", dim);
   }
 
   static std::shared_ptr<const TensorTrain> read(const CodesReader& file) {
@@ -100,8 +100,8 @@ class TensorTrain final : public RowCodes {
       const ConstRowMatrixMap<float> first(cores_[0].data() + w1 * d1 * r1, d1, r1);
       for (Index j2 = 0; j2 < d2; ++j2) {
         const ConstRowMatrixMap<float> second(cores_[1].data() + (w2 * d2 + j2) * r1 * r2, r1, r2);
-        middle = detail::product(first, second);
-        row.middleCols(j2 * d3, d3) = detail::product(middle, last.middleCols(w3 * d3, d3));
+        middle = product(first, second);
+        row.middleCols(j2 * d3, d3) = product(middle, last.middleCols(w3 * d3, d3));
       }
       std::copy_n(row.data(), embedding_dim(),
                   out.data() + static_cast<Index>(i) * out.outerStride());
@@ -113,4 +113,4 @@ class TensorTrain final : public RowCodes {
   std::array<HalfArray, 3> cores_;
 };
 
-}  // namespace see
+}  // namespace see::detail

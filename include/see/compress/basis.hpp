@@ -13,7 +13,7 @@
 #include "see/error.hpp"
 #include "see/model/int8_axes.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// An affine frame for the rows of a table: coefficients c (p) stand for the row
 ///
@@ -33,8 +33,6 @@ struct Moments {
   double energy = 0;             ///< mean of |x|^2
 };
 
-namespace detail {
-
 /// The largest finite number of half precision.
 inline constexpr float largest_half = 65504.0F;
 
@@ -51,16 +49,14 @@ inline std::size_t grain_for(std::size_t n, std::size_t count, std::size_t least
   return std::max(least, (n + count - 1) / count);
 }
 
-}  // namespace detail
-
 /// Mean, energy and (where asked) covariance of the n rows of `table`, n >= 1, with `weights` (one
 /// a row, above 0; empty: all alike). O(n d) without, O(n d^2) with covariance; sums in double over
 /// blocks of rows, in order.
 inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Executor& run,
                        std::span<const float> weights = {}) {
   const Index n = table.rows(), d = table.cols();
-  detail::require(n >= 1, "moments of a table without rows, needed at least one");
-  const std::size_t grain = detail::grain_for(static_cast<std::size_t>(n), 16, 256);
+  require(n >= 1, "moments of a table without rows, needed at least one");
+  const std::size_t grain = grain_for(static_cast<std::size_t>(n), 16, 256);
   const std::size_t ranges = (static_cast<std::size_t>(n) + grain - 1) / grain;
   constexpr Index block = 256;
   double total = weights.empty() ? static_cast<double>(n) : 0.0;
@@ -75,10 +71,10 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
     double energy = 0;
     for (Index at = static_cast<Index>(first); at < static_cast<Index>(last); at += block) {
       const auto rows = table.middleRows(at, std::min(block, static_cast<Index>(last) - at));
-      const auto counts = detail::weights_of_rows(weights, at, rows.rows());
+      const auto counts = weights_of_rows(weights, at, rows.rows());
       RowMatrix<double> values = rows.cast<double>();
-      energy += detail::weighted_energy(values, counts);
-      detail::weigh_rows<double>(values, counts, 1.0);
+      energy += weighted_energy(values, counts);
+      weigh_rows<double>(values, counts, 1.0);
       sum += values.colwise().sum().transpose();
     }
     sums[first / grain] = std::move(sum);
@@ -94,10 +90,9 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
 
   const Vector<float> mean = result.mean.cast<float>();
   result.covariance =
-      detail::sum_of_squares<float>(n, d, run, [&](Index first, RowMatrixRef<float> centred) {
+      sum_of_squares<float>(n, d, run, [&](Index first, RowMatrixRef<float> centred) {
         centred = table.middleRows(first, centred.rows()).rowwise() - mean.transpose();
-        detail::weigh_rows<float>(centred, detail::weights_of_rows(weights, first, centred.rows()),
-                                  0.5);
+        weigh_rows<float>(centred, weights_of_rows(weights, first, centred.rows()), 0.5);
       });
   result.covariance /= total;
   return result;
@@ -109,27 +104,27 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
 inline PrincipalBasis fit_basis(const Moments& moments, bool with_mean, bool with_axes,
                                 Index width) {
   const Index d = moments.mean.size();
-  detail::require(width >= 1 && width <= d, "a basis of ", width, " axes, needed 1 to ", d);
-  detail::require(with_axes || width == d, "a basis without axes keeps all ", d,
-                  " coordinates, not ", width);
+  require(width >= 1 && width <= d, "a basis of ", width, " axes, needed 1 to ", d);
+  require(with_axes || width == d, "a basis without axes keeps all ", d, " coordinates, not ",
+          width);
   PrincipalBasis basis;
   if (with_mean) {
-    detail::require(moments.mean.cwiseAbs().maxCoeff() < detail::largest_half, "a mean of up to ",
-                    moments.mean.cwiseAbs().maxCoeff(), ", needed below ", detail::largest_half,
-                    " to keep it in half precision");
+    require(moments.mean.cwiseAbs().maxCoeff() < largest_half, "a mean of up to ",
+            moments.mean.cwiseAbs().maxCoeff(), ", needed below ", largest_half,
+            " to keep it in half precision");
     basis.mean = moments.mean.cast<float>();
-    detail::round_to_half(basis.mean);
+    round_to_half(basis.mean);
   }
   if (!with_axes) return basis;
-  detail::require(moments.covariance.rows() == d, "axes need moments with covariance");
-  const auto eigen = detail::symmetric_eigen(moments.covariance);
+  require(moments.covariance.rows() == d, "axes need moments with covariance");
+  const auto eigen = symmetric_eigen(moments.covariance);
   basis.axes = eigen.vectors.bottomRows(width).colwise().reverse().cast<float>();
   for (Index i = 0; i < width; ++i) {  // the solver leaves signs open
     Index largest = 0;
     basis.axes.row(i).cwiseAbs().maxCoeff(&largest);
     if (basis.axes(i, largest) < 0) basis.axes.row(i) *= -1;
   }
-  detail::round_to_int8_axes({basis.axes.data(), static_cast<std::size_t>(basis.axes.size())}, d);
+  round_to_int8_axes({basis.axes.data(), static_cast<std::size_t>(basis.axes.size())}, d);
   return basis;
 }
 
@@ -138,16 +133,16 @@ inline RowMatrix<float> to_basis(const PrincipalBasis& basis, ConstRowMatrixRef<
   RowMatrix<float> centred = rows;
   if (basis.mean.size() > 0) centred.rowwise() -= basis.mean.transpose();
   if (basis.axes.size() == 0) return centred;
-  return detail::product(centred, basis.axes.transpose());
+  return product(centred, basis.axes.transpose());
 }
 
 /// rows (m x d) = mean + coefficients axes for coefficients (m x p). Cost as to_basis.
 inline RowMatrix<float> from_basis(const PrincipalBasis& basis,
                                    ConstRowMatrixRef<float> coefficients) {
-  RowMatrix<float> rows = basis.axes.size() == 0 ? RowMatrix<float>(coefficients)
-                                                 : detail::product(coefficients, basis.axes);
+  RowMatrix<float> rows =
+      basis.axes.size() == 0 ? RowMatrix<float>(coefficients) : product(coefficients, basis.axes);
   if (basis.mean.size() > 0) rows.rowwise() += basis.mean.transpose();
   return rows;
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -54,9 +54,9 @@ SEE_INLINE Model<float> compress(const Table& table, const CompressOptions& opti
   const detail::FitRequest request{table,
                                    options,
                                    method.name,
-                                   detail::byte_budget(table, options),
+                                   byte_budget(table, options),
                                    detail::row_weights(table.matrix(), options),
-                                   ProgressReport(options.progress)};
+                                   detail::ProgressReport(options.progress)};
   Model<float> model = method.fit(request);
   const Fidelity fidelity = see::fidelity(TableRows(table), model.embedding, options.run);
   model.fit["relative_error"] = detail::note_number(fidelity.relative_error);

@@ -248,7 +248,7 @@ FitReport fit(EntangledEmbedding<Scalar, Order>& embedding, ConstRowMatrixRef<fl
     energy -= table.row(*embedding.padding_idx()).template cast<double>().squaredNorm();
   const auto relative = [&](double error) { return energy > 0 ? error / energy : 0.0; };
   FitReport report;
-  const ProgressReport proceed(options.progress);
+  const detail::ProgressReport proceed(options.progress);
 
   detail::FitProblem<Scalar, Order> problem(embedding, table, options.run);
   Flat half_gradient;

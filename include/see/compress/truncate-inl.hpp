@@ -69,7 +69,7 @@ inline std::optional<Model<float>> with_terms_kept(const Model<float>& model, co
 SEE_INLINE Model<float> truncate(const Model<float>& model, const CompressOptions& options) {
   const std::uint64_t bytes = model_bytes(model).total;
   const Table rebuilt = detail::rebuilt_table(model, options.run);
-  const std::uint64_t budget = detail::byte_budget(rebuilt, options);
+  const std::uint64_t budget = byte_budget(rebuilt, options);
   detail::require(budget < bytes, "truncating a model of ", bytes, " bytes to ", budget,
                   ", needed fewer than it has");
   auto kept = detail::with_terms_kept(model, rebuilt, options);

@@ -11,6 +11,7 @@
 #include "see/error.hpp"
 
 namespace see {
+namespace detail {
 
 /// Bits that tell `count` values apart: ceil(log2(count)), 0 for one value.
 constexpr int bits_for(std::uint64_t count) {
@@ -51,8 +52,8 @@ class BitWriter {
  public:
   /// Appends the low `bits` <= 32 bits of `value`. Throws where value needs more.
   void write(std::uint64_t value, int bits) {
-    detail::require(bits >= 0 && bits <= 32 && (value >> bits) == 0, "the value ", value,
-                    " does not fit into ", bits, " bits");
+    require(bits >= 0 && bits <= 32 && (value >> bits) == 0, "the value ", value,
+            " does not fit into ", bits, " bits");
     const std::size_t first = static_cast<std::size_t>(position_ >> 3);
     const int shift = static_cast<int>(position_ & 7);
     position_ += static_cast<std::uint64_t>(bits);
@@ -76,6 +77,8 @@ class BitWriter {
   std::uint64_t position_ = 0;
 };
 
+}  // namespace detail
+
 /// A sequence of unsigned numbers of equal width in bits (0 to 32), packed without gaps.
 class PackedArray {
  public:
@@ -84,26 +87,30 @@ class PackedArray {
   /// Packs `values`, each below 2^bits. Throws where one is not.
   template <class T>
   PackedArray(std::span<const T> values, int bits) : size_(values.size()), bits_(bits) {
-    BitWriter writer;
+    detail::BitWriter writer;
     for (const T value : values) writer.write(static_cast<std::uint64_t>(value), bits);
     bytes_ = writer.finish();
   }
 
-  /// Adopts packed bytes. Throws unless there are exactly packed_bytes(size * bits) of them.
+  /// Adopts packed bytes. Throws unless there are exactly detail::packed_bytes(size * bits) of
+  /// them.
   PackedArray(Array<std::uint8_t> bytes, std::size_t size, int bits)
       : bytes_(std::move(bytes)), size_(size), bits_(bits) {
     detail::require(bits >= 0 && bits <= 32, "a packed width of ", bits, " bits, needed 0 to 32");
-    detail::require(bytes_.size() == packed_bytes(std::uint64_t{size} * std::uint64_t(bits)),
-                    bytes_.size(), " packed bytes, needed ",
-                    packed_bytes(std::uint64_t{size} * std::uint64_t(bits)), " for ", size,
-                    " numbers of ", bits, " bits");
+    detail::require(
+        bytes_.size() == detail::packed_bytes(std::uint64_t{size} * std::uint64_t(bits)),
+        bytes_.size(), " packed bytes, needed ",
+        detail::packed_bytes(std::uint64_t{size} * std::uint64_t(bits)), " for ", size,
+        " numbers of ", bits, " bits");
   }
 
   std::size_t size() const noexcept { return size_; }
   int bits() const noexcept { return bits_; }
   const Array<std::uint8_t>& bytes() const noexcept { return bytes_; }
   std::uint32_t operator[](std::size_t i) const noexcept {
-    return bits_ == 0 ? 0 : read_bits(bytes_.data(), i * static_cast<std::uint64_t>(bits_), bits_);
+    return bits_ == 0
+               ? 0
+               : detail::read_bits(bytes_.data(), i * static_cast<std::uint64_t>(bits_), bits_);
   }
 
  private:

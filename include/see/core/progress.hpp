@@ -28,6 +28,8 @@ class Cancelled : public Error {
   Cancelled() : Error("the job was cancelled") {}
 };
 
+namespace detail {
+
 /// Tells a callback, which may be empty, how far a job is.
 class ProgressReport {
  public:
@@ -56,6 +58,8 @@ class ProgressReport {
   ProgressCallback callback_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
+
+}  // namespace detail
 
 /// How a fit ended.
 enum class FitStatus { converged, iteration_limit };

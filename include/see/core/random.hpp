@@ -42,11 +42,13 @@ class Random {
   std::uint64_t state_;
 };
 
+namespace detail {
+
 /// `count` distinct numbers of {0, ..., n - 1} in increasing order, all subsets equally likely.
 /// O(n) time (Knuth, TAOCP 3.4.2, algorithm S). Throws where count > n.
 inline std::vector<std::size_t> sample_without_replacement(std::size_t n, std::size_t count,
                                                            Random& random) {
-  detail::require(count <= n, "cannot draw ", count, " distinct numbers out of ", n);
+  require(count <= n, "cannot draw ", count, " distinct numbers out of ", n);
   std::vector<std::size_t> chosen;
   chosen.reserve(count);
   for (std::size_t i = 0; i < n && chosen.size() < count; ++i)
@@ -54,4 +56,5 @@ inline std::vector<std::size_t> sample_without_replacement(std::size_t n, std::s
   return chosen;
 }
 
+}  // namespace detail
 }  // namespace see

@@ -9,9 +9,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
-namespace see {
-
-namespace detail {
+namespace see::detail {
 
 /// X^T X of `rows` rows that fill(first, block) writes into a block of Scalar: products of at most
 /// 256 rows are summed as Scalar, the rest in double. n d^2 operations over tiles of columns, 8 d^2
@@ -40,17 +38,15 @@ RowMatrix<double> sum_of_squares(Index rows, Index dim, const Executor& run, con
   return sums;
 }
 
-}  // namespace detail
-
 /// X^T X of the rows of a table, in double, d x d; where `mean` is given, of the rows less the
 /// mean. Cost and memory as detail::sum_of_squares.
 inline Eigen::MatrixXd second_moments(ConstRowMatrixRef<float> table, const Executor& run,
                                       const Vector<double>* mean = nullptr) {
-  return detail::sum_of_squares<double>(
-      table.rows(), table.cols(), run, [&](Index first, RowMatrixRef<double> rows) {
-        rows = table.middleRows(first, rows.rows()).cast<double>();
-        if (mean) rows.rowwise() -= mean->transpose();
-      });
+  return sum_of_squares<double>(table.rows(), table.cols(), run,
+                                [&](Index first, RowMatrixRef<double> rows) {
+                                  rows = table.middleRows(first, rows.rows()).cast<double>();
+                                  if (mean) rows.rowwise() -= mean->transpose();
+                                });
 }
 
 /// Eigenvectors (columns) of a symmetric matrix in the order of falling eigenvalues, which are not
@@ -61,7 +57,7 @@ struct PrincipalDirections {
 
   /// O(d^3). Throws where the eigenvalues do not converge.
   explicit PrincipalDirections(const Eigen::MatrixXd& symmetric) {
-    const auto eigen = detail::symmetric_eigen(symmetric);
+    const auto eigen = symmetric_eigen(symmetric);
     values = eigen.values.reverse().cwiseMax(0.0);
     vectors = eigen.vectors.colwise().reverse().transpose();
     for (Index i = 0; i < vectors.cols(); ++i) {
@@ -80,4 +76,4 @@ struct PrincipalDirections {
   }
 };
 
-}  // namespace see
+}  // namespace see::detail

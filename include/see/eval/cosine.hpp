@@ -7,6 +7,8 @@
 
 namespace see {
 
+namespace detail {
+
 /// sum_i x_i y_i of `n` numbers in double precision. Products of floats are exact in double and the
 /// order of the sum is fixed (eight partial sums), so the result is the same on every platform.
 inline double dot(const float* x, const float* y, Index n) noexcept {
@@ -21,11 +23,13 @@ inline double dot(const float* x, const float* y, Index n) noexcept {
          ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
+}  // namespace detail
+
 /// <x, y> / (|x| |y|), in [-1, 1]; 0 where a vector is zero or holds a number that is not finite.
 inline double cosine(const float* x, const float* y, Index n) noexcept {
-  const double norms = std::sqrt(dot(x, x, n)) * std::sqrt(dot(y, y, n));
+  const double norms = std::sqrt(detail::dot(x, x, n)) * std::sqrt(detail::dot(y, y, n));
   if (!(norms > 0) || !detail::is_finite(norms)) return 0;
-  const double value = dot(x, y, n) / norms;
+  const double value = detail::dot(x, y, n) / norms;
   return value > 1 ? 1 : value < -1 ? -1 : value;
 }
 
@@ -34,7 +38,7 @@ inline double cosine(const float* x, const float* y, Index n) noexcept {
 inline void normalize_rows(RowMatrixRef<float> rows) noexcept {
   for (Index i = 0; i < rows.rows(); ++i) {
     float* row = rows.data() + i * rows.outerStride();
-    const double norm = std::sqrt(dot(row, row, rows.cols()));
+    const double norm = std::sqrt(detail::dot(row, row, rows.cols()));
     if (norm > 0 && detail::is_finite(norm)) {
       for (Index j = 0; j < rows.cols(); ++j) row[j] = static_cast<float>(row[j] / norm);
     } else {

@@ -56,12 +56,12 @@ Fidelity fidelity(const Original& original, const Compressed& compressed,
     for (Index i = 0; i < count; ++i) {
       const float* a = x.data() + i * dim;
       const float* b = y.data() + i * dim;
-      const double energy = dot(a, a, dim);
-      const double other = dot(b, b, dim);
+      const double energy = detail::dot(a, a, dim);
+      const double other = detail::dot(b, b, dim);
       sums.energy += energy;
       sums.error += (x.row(i).cast<double>() - y.row(i).cast<double>()).squaredNorm();
       if (energy == 0 || other == 0) continue;
-      sums.cosine += dot(a, b, dim) / (std::sqrt(energy) * std::sqrt(other));
+      sums.cosine += detail::dot(a, b, dim) / (std::sqrt(energy) * std::sqrt(other));
       ++sums.cosine_rows;
     }
     parts[first / block] = sums;

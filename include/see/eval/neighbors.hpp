@@ -162,8 +162,8 @@ double neighbor_overlap(const Original& original, const Compressed& compressed,
   const Index k = std::min(options.k, rows - 1);
   Random random(options.seed);
   std::vector<Index> drawn;
-  for (const std::size_t row : sample_without_replacement(static_cast<std::size_t>(rows),
-                                                          static_cast<std::size_t>(count), random))
+  for (const std::size_t row : detail::sample_without_replacement(
+           static_cast<std::size_t>(rows), static_cast<std::size_t>(count), random))
     drawn.push_back(static_cast<Index>(row));
 
   const auto neighbors = [&](const auto& source) {

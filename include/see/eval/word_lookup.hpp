@@ -25,6 +25,8 @@ inline WordLookup lookup_in(Vocabulary words) {
   return [words = std::move(words)](std::string_view word) { return words.find(word); };
 }
 
+namespace detail {
+
 /// `text` with A to Z in lower case; all other bytes stay as they are.
 inline std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -33,10 +35,12 @@ inline std::string lower_case(std::string_view text) {
   return lower;
 }
 
+}  // namespace detail
+
 /// The row of `word` as written, else that of its lower-case form.
 inline std::optional<Index> find_word(const WordLookup& lookup, std::string_view word) {
   const auto row = lookup(word);
-  return row ? row : lookup(lower_case(word));
+  return row ? row : lookup(detail::lower_case(word));
 }
 
 namespace detail {

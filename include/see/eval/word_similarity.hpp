@@ -55,11 +55,13 @@ inline std::vector<WordPair> read_word_pairs(const std::string& path) {
   return read_word_pairs(in, path);
 }
 
+namespace detail {
+
 /// The ranks 1, 2, ... of the values in increasing order; equal values share the mean of theirs.
 /// O(n log n). Throws where a value is NaN.
 inline std::vector<double> average_ranks(std::span<const double> values) {
   for (const double value : values)
-    detail::require(!std::isnan(value), "a value to rank is NaN, needed numbers");
+    require(!std::isnan(value), "a value to rank is NaN, needed numbers");
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
@@ -72,14 +74,16 @@ inline std::vector<double> average_ranks(std::span<const double> values) {
   return ranks;
 }
 
+}  // namespace detail
+
 /// Spearman's rank correlation: Pearson's correlation of the average ranks, in [-1, 1]; NaN where
 /// fewer than two values are given or all values of one list are equal. O(n log n). Throws where
 /// the lists differ in length or a value is NaN.
 inline double spearman(std::span<const double> x, std::span<const double> y) {
   detail::require(x.size() == y.size(), "ranks of ", x.size(), " and ", y.size(),
                   " values compared, needed as many of each");
-  const auto a = average_ranks(x);
-  const auto b = average_ranks(y);
+  const auto a = detail::average_ranks(x);
+  const auto b = detail::average_ranks(y);
   const double mean = (static_cast<double>(x.size()) + 1) / 2;
   double ab = 0, aa = 0, bb = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {

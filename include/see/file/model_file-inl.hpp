@@ -228,7 +228,7 @@ class ModelReader {
 template <std::floating_point Scalar>
 Model<Scalar> load_model(const SafetensorsFile& file, const LoadOptions& options) {
   const detail::ModelReader<Scalar> reader(file, options.keep_storage);
-  if (options.verify_checksum) verify_checksum(file);
+  if (options.verify_checksum) detail::verify_checksum(file);
   return detail::as_file_errors(file, [&] { return reader.model(); });
 }
 

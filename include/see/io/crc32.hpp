@@ -5,8 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace see {
-namespace detail {
+namespace see::detail {
 
 using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
 
@@ -28,12 +27,10 @@ constexpr CrcTables make_crc_tables() {
 
 inline constexpr CrcTables crc_tables = make_crc_tables();
 
-}  // namespace detail
-
 /// The CRC-32 of IEEE 802.3 (that of zlib, gzip and PNG) of the bytes whose checksum was `previous`
 /// followed by `bytes`, eight bytes a step (slicing-by-8; Kounavis and Berry, ISCC 2005).
 inline std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t previous = 0) {
-  const auto& tables = detail::crc_tables;
+  const auto& tables = crc_tables;
   std::uint32_t rest = ~previous;
   const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
   std::size_t left = bytes.size();
@@ -52,4 +49,4 @@ inline std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t previ
   return ~rest;
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -12,7 +12,7 @@
 #include "see/error.hpp"
 #include "see/io/json_quote.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// A JSON value (RFC 8259). Numbers keep their text; the members of an object keep their order.
 class JsonValue {
@@ -35,9 +35,9 @@ class JsonValue {
     const std::string& digits = number();
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    detail::require<FileError>(error == std::errc() && end == digits.data() + digits.size(),
-                               "JSON at byte ", offset_, ": found ", digits.substr(0, 40),
-                               ", needed an integer of 64 bits");
+    require<FileError>(error == std::errc() && end == digits.data() + digits.size(),
+                       "JSON at byte ", offset_, ": found ", digits.substr(0, 40),
+                       ", needed an integer of 64 bits");
     return value;
   }
 
@@ -75,8 +75,8 @@ class JsonValue {
   friend class JsonParser;
 
   const JsonValue& need(Kind kind, std::string_view what) const {
-    detail::require<FileError>(kind_ == kind, "JSON at byte ", offset_, ": found ", name(kind_),
-                               ", needed ", what);
+    require<FileError>(kind_ == kind, "JSON at byte ", offset_, ": found ", name(kind_),
+                       ", needed ", what);
     return *this;
   }
 
@@ -99,9 +99,8 @@ class JsonParser {
   JsonParser(std::string_view text, const JsonLimits& limits) : text_(text), limits_(limits) {}
 
   JsonValue parse() {
-    const std::size_t good = detail::utf8_prefix(text_);
-    detail::require<FileError>(good == text_.size(), "JSON at byte ", good,
-                               ": found ill-formed UTF-8");
+    const std::size_t good = utf8_prefix(text_);
+    require<FileError>(good == text_.size(), "JSON at byte ", good, ": found ill-formed UTF-8");
     JsonValue value = parse_value(0);
     skip_space();
     if (at_ != text_.size()) fail("the end of the text");
@@ -115,8 +114,8 @@ class JsonParser {
     if (at_ >= text_.size())
       detail::fail<FileError>("JSON at byte ", at_, ": found the end, needed ", needed);
     const std::string_view rest = text_.substr(at_);
-    detail::fail<FileError>("JSON at byte ", at_, ": found '",
-                            rest.substr(0, detail::utf8_length(rest)), "', needed ", needed);
+    detail::fail<FileError>("JSON at byte ", at_, ": found '", rest.substr(0, utf8_length(rest)),
+                            "', needed ", needed);
   }
 
   char peek() const noexcept { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -134,10 +133,10 @@ class JsonParser {
 
   JsonValue parse_value(int depth) {
     skip_space();
-    detail::require<FileError>(depth < limits_.depth, "JSON at byte ", at_, ": nested deeper than ",
-                               limits_.depth, " levels");
-    detail::require<FileError>(count_++ < limits_.values, "JSON at byte ", at_, ": more than ",
-                               limits_.values, " values");
+    require<FileError>(depth < limits_.depth, "JSON at byte ", at_, ": nested deeper than ",
+                       limits_.depth, " levels");
+    require<FileError>(count_++ < limits_.values, "JSON at byte ", at_, ": more than ",
+                       limits_.values, " values");
     JsonValue value;
     value.offset_ = at_;
     switch (peek()) {
@@ -215,8 +214,8 @@ class JsonParser {
       if (peek() != '"') fail("a key");
       const std::size_t key_at = at_;
       std::string key = parse_string();
-      detail::require<FileError>(seen.insert(key).second, "JSON at byte ", key_at,
-                                 ": found the key \"", key, "\" twice");
+      require<FileError>(seen.insert(key).second, "JSON at byte ", key_at, ": found the key \"",
+                         key, "\" twice");
       skip_space();
       if (!take(':')) fail("':'");
       value.keys_.push_back(std::move(key));
@@ -262,7 +261,7 @@ class JsonParser {
       if (low < 0xdc00 || low >= 0xe000) fail("a low surrogate");
       code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
-    detail::append_utf8(out, code);
+    append_utf8(out, code);
   }
 
   std::uint32_t parse_hex() {
@@ -291,4 +290,4 @@ inline JsonValue parse_json(std::string_view text, const JsonLimits& limits = {}
   return JsonParser(text, limits).parse();
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -6,7 +6,6 @@
 #include <string_view>
 
 namespace see {
-namespace detail {
 
 /// Bytes of the UTF-8 character at the head of `text` (not empty): 0 where it is ill-formed.
 inline std::size_t utf8_length(std::string_view text) {
@@ -25,6 +24,8 @@ inline std::size_t utf8_length(std::string_view text) {
                                                                                                 : 0;
   return 0;
 }
+
+namespace detail {
 
 /// The offset of the first ill-formed UTF-8 byte, text.size() where there is none.
 inline std::size_t utf8_prefix(std::string_view text) {
@@ -65,7 +66,7 @@ inline std::string json_quote(std::string_view text) {
   static constexpr std::string_view digits = "0123456789abcdef";
   std::string out = "\"";
   while (!text.empty()) {
-    const std::size_t length = detail::utf8_length(text);
+    const std::size_t length = utf8_length(text);
     const auto byte = static_cast<unsigned char>(text[0]);
     if (const auto which = codes.find(text[0]); which != codes.npos) {
       out.push_back('\\');

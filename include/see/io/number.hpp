@@ -9,12 +9,10 @@
 
 #include "see/core/finite.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// The kinds of numbers that tables come in.
 enum class Number { b8, i8, u8, i16, u16, i32, u32, i64, u64, f16, bf16, f32, f64 };
-
-namespace detail {
 
 static_assert(std::endian::native == std::endian::little,
               "the file formats store little-endian numbers, which are used without a swap");
@@ -98,5 +96,4 @@ inline void to_floats(Number kind, const std::byte* from, bool swapped, float* t
   }
 }
 
-}  // namespace detail
-}  // namespace see
+}  // namespace see::detail

@@ -90,7 +90,8 @@ class SafetensorsFile {
   /// As find(); throws FileError where there is none.
   const Tensor& at(std::string_view name) const {
     const Tensor* const tensor = find(name);
-    detail::require<FileError>(tensor, path().string(), ": has no tensor ", json_quote(name));
+    detail::require<FileError>(tensor, path().string(), ": has no tensor ",
+                               json_quote(name));
     return *tensor;
   }
 
@@ -160,7 +161,7 @@ class SafetensorsFile {
                        std::min<std::uint64_t>(detail::safetensors_header_limit, text.size() - 8));
     const auto header_size = static_cast<std::size_t>(length);
     require<FileError>(header_size > 0 && text[8] == '{', "the header does not begin with '{'");
-    const JsonValue header = parse_json(text.substr(8, header_size));
+    const detail::JsonValue header = detail::parse_json(text.substr(8, header_size));
     const auto data = file_->bytes().subspan(8 + header_size);
 
     std::vector<std::pair<std::uint64_t, Tensor>> found;
@@ -176,8 +177,9 @@ class SafetensorsFile {
     });
     std::uint64_t end = 0;
     for (auto& [begin, tensor] : found) {
-      require<FileError>(begin == end, "tensor ", json_quote(tensor.name), " begins at data byte ",
-                         begin, ", needed ", end, ", where the one before ends");
+      require<FileError>(begin == end, "tensor ", json_quote(tensor.name),
+                         " begins at data byte ", begin, ", needed ", end,
+                         ", where the one before ends");
       end += tensor.bytes.size();
       tensors_.push_back(std::move(tensor));
     }
@@ -185,9 +187,9 @@ class SafetensorsFile {
                        data.size(), ", where the file ends");
   }
 
-  void read_metadata(const JsonValue& value) {
+  void read_metadata(const detail::JsonValue& value) {
     for (std::size_t i = 0; i < value.keys().size(); ++i) {
-      const JsonValue& entry = value.values()[i];
+      const detail::JsonValue& entry = value.values()[i];
       metadata_.emplace(value.keys()[i], entry.string());
       const std::size_t at = 8 + entry.offset() + 1 + detail::checksum_prefix.size();
       if (value.keys()[i] == detail::checksum_key && detail::is_checksum(entry.string()) &&
@@ -197,19 +199,19 @@ class SafetensorsFile {
   }
 
   static std::pair<std::uint64_t, Tensor> read_tensor(const std::string& name,
-                                                      const JsonValue& value,
+                                                      const detail::JsonValue& value,
                                                       std::span<const std::byte> data) {
     using detail::require;
     const std::string where = detail::text("tensor ", json_quote(name));
-    const auto member = [&](std::string_view key) -> const JsonValue& {
-      const JsonValue* const found = value.find(key);
+    const auto member = [&](std::string_view key) -> const detail::JsonValue& {
+      const detail::JsonValue* const found = value.find(key);
       require<FileError>(found, where, " has no ", key);
       return *found;
     };
     Tensor tensor{name, member("dtype").string(), {}, {}};
     const detail::Dtype* const dtype = detail::find_dtype(tensor.dtype);
     require<FileError>(dtype, where, " has the unknown dtype ", json_quote(tensor.dtype));
-    for (const JsonValue& size : member("shape").items())
+    for (const detail::JsonValue& size : member("shape").items())
       tensor.shape.push_back(static_cast<Index>(size.integer()));
     const auto bytes = detail::tensor_bytes(*dtype, tensor.shape);
     require<FileError>(bytes.has_value(), where, " has the impossible shape ",
@@ -234,21 +236,23 @@ class SafetensorsFile {
   std::optional<std::size_t> checksum_offset_;
 };
 
+namespace detail {
+
 /// Reads the whole file and compares its CRC-32, taken with the eight digits of the checksum as
 /// ASCII zeros, with those digits (see write_safetensors). Throws FileError where they differ or
 /// the file has none.
 inline void verify_checksum(const SafetensorsFile& file) {
   const auto at = file.checksum_offset();
-  detail::require<FileError>(at.has_value(), file.path().string(),
-                             ": has no metadata entry \"checksum\" of the form \"crc32:01234567\"");
+  require<FileError>(at.has_value(), file.path().string(),
+                     ": has no metadata entry \"checksum\" of the form \"crc32:01234567\"");
   const auto bytes = file.file()->bytes();
   std::uint32_t sum = crc32(bytes.first(*at));
   sum = crc32(std::as_bytes(std::span("00000000", 8)), sum);
   sum = crc32(bytes.subspan(*at + 8), sum);
   const std::string_view needed = file.file()->text().substr(*at, 8);
-  detail::require<FileError>(detail::hex8(sum) == needed, file.path().string(),
-                             ": damaged: its checksum is crc32:", detail::hex8(sum),
-                             ", needed crc32:", needed);
+  require<FileError>(hex8(sum) == needed, file.path().string(),
+                     ": damaged: its checksum is crc32:", hex8(sum), ", needed crc32:", needed);
 }
 
+}  // namespace detail
 }  // namespace see

@@ -15,7 +15,7 @@
 #include "see/core/table.hpp"
 #include "see/error.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// Collects rows of numbers with distinct words. The numbers grow by realloc, which on large blocks
 /// moves pages instead of copying them where the system can, so the table is never held twice.
@@ -23,7 +23,7 @@ class TableBuilder {
  public:
   /// Throws Error unless dim >= 1.
   explicit TableBuilder(Index dim) : dim_(static_cast<std::size_t>(dim)) {
-    detail::require(dim >= 1, "a table of ", dim, " columns, needed at least 1");
+    require(dim >= 1, "a table of ", dim, " columns, needed at least 1");
   }
 
   /// Makes room for that many rows; memory that is never written costs nothing on most systems.
@@ -108,4 +108,4 @@ class TableBuilder {
   std::vector<std::size_t> slots_;
 };
 
-}  // namespace see
+}  // namespace see::detail

@@ -38,16 +38,20 @@ inline Vocabulary read_words(const std::filesystem::path& path) {
   return {Array<char>(std::move(blob)), Array<std::int64_t>(std::move(offsets))};
 }
 
+namespace detail {
+
 /// The words of a table of `rows` rows: those of words_path(table), none where there is no such
 /// file. Throws FileError where there are more or fewer of them.
 inline Vocabulary read_words_of(const std::filesystem::path& table, Index rows) {
   const auto path = words_path(table);
   if (path == table || !std::filesystem::exists(path)) return {};
   Vocabulary words = read_words(path);
-  detail::require<FileError>(words.size() == rows, path.string(), ": found ", words.size(),
-                             " words, needed ", rows, ", one for each row of ", table.string());
+  require<FileError>(words.size() == rows, path.string(), ": found ", words.size(),
+                     " words, needed ", rows, ", one for each row of ", table.string());
   return words;
 }
+
+}  // namespace detail
 
 /// Writes one word a line. Throws Error, before anything is written, for a word that holds a
 /// newline or ends with a carriage return; FileError where writing fails.

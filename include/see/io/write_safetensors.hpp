@@ -103,8 +103,6 @@ inline std::string safetensors_header(const std::vector<Tensor>& tensors, const 
   return header;
 }
 
-}  // namespace detail
-
 /// The bytes of the file before the numbers, the header length included: their count is a multiple
 /// of 64, and with the bytes of the tensors it makes the size of the file. The checksum's digits,
 /// if there are any, are zeros. Only the size of Tensor::bytes matters. Throws as
@@ -112,9 +110,10 @@ inline std::string safetensors_header(const std::vector<Tensor>& tensors, const 
 inline std::string safetensors_header(const std::vector<Tensor>& tensors,
                                       const Metadata& metadata = {}) {
   std::size_t ignored = 0;
-  return detail::safetensors_header(detail::safetensors_order(tensors, metadata), metadata,
-                                    ignored);
+  return safetensors_header(safetensors_order(tensors, metadata), metadata, ignored);
 }
+
+}  // namespace detail
 
 /// Writes a safetensors file, whole or not at all (AtomicFile). The data begin at a multiple of 64
 /// bytes and each tensor at a multiple of its element size. A metadata entry "checksum" of the form
@@ -128,8 +127,8 @@ inline void write_safetensors(const std::filesystem::path& path, const std::vect
   std::size_t checksum_at = 0;
   std::string header = detail::safetensors_header(ordered, metadata, checksum_at);
   if (checksum_at != 0) {
-    std::uint32_t sum = crc32(std::as_bytes(std::span(header)));
-    for (const Tensor& tensor : ordered) sum = crc32(tensor.bytes, sum);
+    std::uint32_t sum = detail::crc32(std::as_bytes(std::span(header)));
+    for (const Tensor& tensor : ordered) sum = detail::crc32(tensor.bytes, sum);
     header.replace(checksum_at, 8, detail::hex8(sum));
   }
   AtomicFile file(path);

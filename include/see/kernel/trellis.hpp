@@ -48,7 +48,7 @@ namespace detail {
 /// The first L bits of the row's circle, which goes round more than once where B < L.
 inline std::uint32_t trellis_head(const TrellisCode& code, const TrellisClass& layout,
                                   const std::uint8_t* codes, std::uint64_t start) noexcept {
-  auto head = static_cast<std::uint32_t>(read_word(codes, start));
+  auto head = static_cast<std::uint32_t>(see::detail::read_word(codes, start));
   if (layout.bits < static_cast<std::uint32_t>(code.window_bits)) {
     head &= (1U << layout.bits) - 1;
     for (std::uint32_t filled = layout.bits; filled < 32; filled *= 2) head |= head << filled;
@@ -73,7 +73,7 @@ void trellis_row_portable(const TrellisCode& code, const TrellisClass& layout, I
     const std::uint32_t step = layout.steps[t];
     const std::uint32_t offset = step & ((1U << trellis_offset_bits) - 1);
     const std::uint32_t left = layout.bits - offset;
-    auto window = static_cast<std::uint32_t>(read_word(codes, start + offset));
+    auto window = static_cast<std::uint32_t>(see::detail::read_word(codes, start + offset));
     if (left < static_cast<std::uint32_t>(code.window_bits))
       window = (window & ((1U << left) - 1)) | (head << left);
     const float value =

@@ -67,15 +67,17 @@ inline Index widen_codes(const std::int8_t* in, const std::uint16_t* scales, Ind
 #if defined(__AVX512F__)
   for (; k + 16 <= n; k += 16) {
     const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + k));
-    _mm512_storeu_ps(out + k, _mm512_mul_ps(_mm512_set1_ps(from_half(scales[k / int8_block])),
-                                            _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes))));
+    _mm512_storeu_ps(out + k,
+                     _mm512_mul_ps(_mm512_set1_ps(from_half(scales[k / see::detail::int8_block])),
+                                   _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes))));
   }
 #endif
 #if defined(__AVX2__)
   for (; k + 8 <= n; k += 8) {
     const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + k));
-    _mm256_storeu_ps(out + k, _mm256_mul_ps(_mm256_set1_ps(from_half(scales[k / int8_block])),
-                                            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes))));
+    _mm256_storeu_ps(out + k,
+                     _mm256_mul_ps(_mm256_set1_ps(from_half(scales[k / see::detail::int8_block])),
+                                   _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes))));
   }
 #endif
   return k;
@@ -100,8 +102,8 @@ inline void widen(const std::int8_t* in, const std::uint16_t* scales, Index n, S
   Index done = 0;
   if constexpr (std::is_same_v<Scalar, float>) done = widen_codes(in, scales, n, out);
   while (done < n) {
-    const auto scale = static_cast<Scalar>(from_half(scales[done / int8_block]));
-    const Index size = std::min(n - done, int8_block - done % int8_block);
+    const auto scale = static_cast<Scalar>(from_half(scales[done / see::detail::int8_block]));
+    const Index size = std::min(n - done, see::detail::int8_block - done % see::detail::int8_block);
     convert_all(in + done, size, out + done,
                 [=](std::int8_t x) { return scale * static_cast<Scalar>(x); });
     done += size;

@@ -25,7 +25,7 @@ struct Composition {
   Index senses = 0;          ///< that have a sememe among the units
   Index sememes = 0;         ///< terms that begin with a sememe
   Index morphs = 0;          ///< terms that begin with a morph
-  std::vector<Index> terms;  ///< as fill_slots() gives them
+  std::vector<Index> terms;  ///< as detail::fill_slots() gives them
 
   /// Whether anything but the look of the word went into its row.
   bool is_known() const noexcept { return sememes + morphs > 0; }
@@ -69,7 +69,7 @@ class Composer {
     for (Index w = 0; w < words.size(); ++w) {
       morphs.clear();
       for (const auto id : morphemes.of(w)) add_morphs(morphemes.forms[id], morphs);
-      const WordUnits word =
+      const detail::WordUnits word =
           detail::word_units(w, words[w], annotation, morphs, sememe_units, morph_units, units_);
       result.push_back(count(word));
     }
@@ -118,16 +118,16 @@ class Composer {
         morphs.push_back(static_cast<std::uint32_t>(*found));
   }
 
-  Composition count(const WordUnits& word) const {
+  Composition count(const detail::WordUnits& word) const {
     Composition result;
-    result.terms = fill_slots(word, filling_, units_.blank());
+    result.terms = detail::fill_slots(word, filling_, units_.blank());
     for (const auto& sense : word.senses) result.senses += !sense.sememes.empty();
     result.senses = std::min(result.senses, filling_.most_senses);
     for (std::size_t at = 0; at < result.terms.size();
          at += static_cast<std::size_t>(filling_.order)) {
       const Index unit = result.terms[at + static_cast<std::size_t>(filling_.roles())];
       ++(unit < units_.morph(0) ? result.sememes : result.morphs);
-      if (unit >= units_.word_class(WordClass::letters)) --result.morphs;
+      if (unit >= units_.word_class(detail::WordClass::letters)) --result.morphs;
     }
     return result;
   }

@@ -34,21 +34,24 @@ struct KnowledgeUnits {
   bool has_blank = false;
 
   Index morph(Index i) const noexcept { return sememes.size() + i; }
-  Index word_class(WordClass c) const noexcept {
+  Index word_class(detail::WordClass c) const noexcept {
     return morph(morphs.size()) + static_cast<Index>(c);
   }
-  Index distinction(Index i) const noexcept { return morph(morphs.size()) + word_classes + i; }
+  Index distinction(Index i) const noexcept {
+    return morph(morphs.size()) + detail::word_classes + i;
+  }
   Index blank() const noexcept { return distinction(distinctions); }
   Index size() const noexcept { return blank() + (has_blank ? 1 : 0); }
 
   /// What unit `u` stands for, 0 <= u < size().
   std::string name(Index u) const {
-    static constexpr std::array<std::string_view, word_classes> classes{
+    static constexpr std::array<std::string_view, detail::word_classes> classes{
         "word of letters", "number", "word of letters and digits", "word of other characters"};
     if (u < sememes.size()) return std::string(sememes[u]);
-    if (u < word_class(WordClass::letters)) return std::string(morphs[u - sememes.size()]);
+    if (u < word_class(detail::WordClass::letters)) return std::string(morphs[u - sememes.size()]);
     if (u < distinction(0))
-      return std::string(classes[static_cast<std::size_t>(u - word_class(WordClass::letters))]);
+      return std::string(
+          classes[static_cast<std::size_t>(u - word_class(detail::WordClass::letters))]);
     return u < blank() ? detail::text("distinction ", u - distinction(0)) : "blank";
   }
 };

@@ -145,7 +145,7 @@ Morphemes build_morphemes(const Vocabulary& words, const S& segmenter,
     std::vector<Morph> parts;
     out.units.clear();
     segment_all(bounded, out, [&](detail::FormNumbers& numbers, Morphemes& to, const Morph& morph) {
-      if (kept.morphs().find(morph.form) || morph.form == unknown_character) {
+      if (kept.morphs().find(morph.form) || morph.form == detail::unknown_character) {
         to.units.push_back(numbers.add(morph.form));
         return;
       }

@@ -88,7 +88,8 @@ class UnigramSegmenter {
     const std::size_t begin = morphs.size();
     for (std::size_t end = run.size(); end > 0; end = best[end].from) {
       const std::string_view surface = run.substr(best[end].from, end - best[end].from);
-      detail::append_morph(morphs, surface, best[end].is_known ? surface : unknown_character);
+      detail::append_morph(morphs, surface,
+                           best[end].is_known ? surface : detail::unknown_character);
     }
     std::reverse(morphs.begin() + static_cast<std::ptrdiff_t>(begin), morphs.end());
   }

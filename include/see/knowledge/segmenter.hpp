@@ -16,13 +16,18 @@ namespace see {
 struct Morph {
   std::string_view surface;  ///< bytes of the word that was segmented, not empty
   std::string form;  ///< the unit's name: the surface, or how a dictionary spells it ("happy" where
-                     ///< the word has "happi"), or unknown_character; not empty
+                     ///< the word has "happi"), or U+FFFD for what an inventory of bounded size
+                     ///< leaves out; not empty
 
   friend bool operator==(const Morph&, const Morph&) = default;
 };
 
+namespace detail {
+
 /// The form of a character that an inventory of bounded size leaves out: U+FFFD.
 inline constexpr std::string_view unknown_character = "\xef\xbf\xbd";
+
+}  // namespace detail
 
 /// Cuts words into morphs: segment(word, morphs) replaces `morphs` by those of `word` in order.
 /// Laws, for any bytes:

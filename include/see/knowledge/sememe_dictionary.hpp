@@ -105,7 +105,7 @@ class SememeDictionary {
     add(key);
     if (found.empty()) {
       const auto contains = [&](const std::string& form) { return words_.contains(form); };
-      for (const PartOfSpeech part : parts_of_speech)
+      for (const PartOfSpeech part : detail::parts_of_speech)
         for (const std::string& base : morphy.bases(key, part, contains)) add(base);
     }
     std::stable_sort(found.begin(), found.end(),

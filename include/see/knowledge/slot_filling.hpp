@@ -57,8 +57,11 @@ struct SlotFilling {
   }
 };
 
+namespace detail {
+
 /// What words look like of which no source knows a sense: names, mostly, and numbers.
 enum class WordClass { letters, number, mixed, other };
+
 inline constexpr Index word_classes = 4;
 
 /// `letters` where the word has letters and no digit, `number` for the converse, `mixed` for both,
@@ -66,9 +69,9 @@ inline constexpr Index word_classes = 4;
 inline WordClass class_of_word(std::string_view word) noexcept {
   bool letters = false, digits = false;
   for (const char c : word) {
-    const auto kind = detail::class_of(c);
-    letters = letters || (kind == detail::CharacterClass::letter && c != '\'');
-    digits = digits || kind == detail::CharacterClass::digit;
+    const auto kind = class_of(c);
+    letters = letters || (kind == CharacterClass::letter && c != '\'');
+    digits = digits || kind == CharacterClass::digit;
   }
   if (letters) return digits ? WordClass::mixed : WordClass::letters;
   return digits ? WordClass::number : WordClass::other;
@@ -86,6 +89,7 @@ enum class UnitRole : std::uint8_t {
   word_class,
   distinction,  ///< tells words apart that are equal else
 };
+
 inline constexpr Index unit_roles = static_cast<Index>(UnitRole::distinction) + 1;
 
 /// What is known of one word, in unit numbers.
@@ -130,8 +134,6 @@ class TermWriter {
   Index blank_;
   std::vector<Index>& terms_;
 };
-
-namespace detail {
 
 inline UnitRole morph_role(std::size_t at, std::size_t count) noexcept {
   if (count == 1) return UnitRole::only_morph;
@@ -197,8 +199,6 @@ inline void fill_groups(const WordUnits& word, const std::vector<WordUnits::Sens
   write(units, UnitRole::word_class);
 }
 
-}  // namespace detail
-
 /// The terms of a word, order numbers each: the role, then units. One term at least. Cost:
 /// quadratic in the units of the word.
 inline std::vector<Index> fill_slots(const WordUnits& word, const SlotFilling& filling,
@@ -222,11 +222,11 @@ inline std::vector<Index> fill_slots(const WordUnits& word, const SlotFilling& f
   std::vector<Index> terms;
   TermWriter writer(filling, blank, terms);
   if (filling.units_a_term == 1)
-    detail::fill_single(word, senses, morphs, writer);
+    fill_single(word, senses, morphs, writer);
   else
-    detail::fill_groups(word, senses, morphs, static_cast<std::size_t>(filling.units_a_term),
-                        writer);
+    fill_groups(word, senses, morphs, static_cast<std::size_t>(filling.units_a_term), writer);
   return terms;
 }
 
+}  // namespace detail
 }  // namespace see

@@ -25,6 +25,8 @@ enum class SubwordStyle {
   end_of_word,     ///< "ness</w>" ends its word (GPT)
 };
 
+namespace detail {
+
 /// What a piece's mark, or the lack of it, says.
 enum class PiecePlace {
   begins,     ///< first piece of a word, perhaps all of it
@@ -39,8 +41,6 @@ struct SubwordPiece {
   PiecePlace place = PiecePlace::begins;
   std::string_view mark;  ///< as the piece has it, empty where it has none
 };
-
-namespace detail {
 
 inline constexpr std::string_view begin_mark = "\xe2\x96\x81";  // U+2581
 inline constexpr std::string_view space_mark = "\xc4\xa0";      // U+0120
@@ -151,12 +151,12 @@ inline SpelledPiece spell_piece(std::string_view token, SubwordStyle style) {
   }
 }
 
-}  // namespace detail
-
 /// The text and place of one piece, whatever its bytes.
 inline SubwordPiece read_piece(std::string_view token, SubwordStyle style) {
-  return detail::spell_piece(token, style).piece;
+  return spell_piece(token, style).piece;
 }
+
+}  // namespace detail
 
 /// The style whose mark most pieces have; whole_words where fewer than one in 20 have any. O(size).
 inline SubwordStyle detect_subword_style(const Vocabulary& pieces) {
@@ -183,7 +183,7 @@ inline Vocabulary piece_surfaces(const Vocabulary& pieces, SubwordStyle style) {
   std::vector<std::string> surfaces;
   surfaces.reserve(static_cast<std::size_t>(pieces.size()));
   for (Index i = 0; i < pieces.size(); ++i)
-    surfaces.push_back(read_piece(pieces[i], style).surface);
+    surfaces.push_back(detail::read_piece(pieces[i], style).surface);
   return Vocabulary::from(surfaces);
 }
 
@@ -200,10 +200,10 @@ class SubwordSegmenter {
 
   void segment(std::string_view token, std::vector<Morph>& morphs) const {
     const detail::SpelledPiece spelled = detail::spell_piece(token, style_);
-    const SubwordPiece& piece = spelled.piece;
+    const detail::SubwordPiece& piece = spelled.piece;
     morphs.clear();
     if (token.empty()) return;
-    if (piece.place == PiecePlace::special || spelled.is_byte)
+    if (piece.place == detail::PiecePlace::special || spelled.is_byte)
       return detail::append_morph(morphs, token, token);
     inner_.segment(piece.surface, morphs);
     const bool begins_marked = !piece.mark.empty() && piece.mark.data() == token.data();

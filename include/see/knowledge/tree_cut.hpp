@@ -13,7 +13,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// Some nodes of a forest. Every node belongs to the cluster of its nearest chosen ancestor, itself
 /// included; the roots are always chosen.
@@ -21,8 +21,6 @@ struct TreeCut {
   std::vector<std::uint32_t> nodes;  ///< in the order of choice, roots first
   std::vector<double> weights;       ///< sum of the weights of each node's cluster
 };
-
-namespace detail {
 
 class TreeCutter {
  public:
@@ -134,8 +132,6 @@ class TreeCutter {
   std::priority_queue<Split> queue_;
 };
 
-}  // namespace detail
-
 /// Chooses at most `count` nodes of a forest so that they cover its weight evenly: the cost
 ///
 ///     sum_i w_i * log2(W_c(i)),   c(i) the cluster of node i, W_c the sum of w over cluster c,
@@ -149,19 +145,19 @@ class TreeCutter {
 /// fewer than the roots, and parents with a cycle.
 inline TreeCut cut_tree(std::span<const std::uint32_t> parents, std::span<const double> weights,
                         Index count) {
-  detail::require(parents.size() == weights.size(), weights.size(), " weights for ", parents.size(),
-                  " nodes");
+  require(parents.size() == weights.size(), weights.size(), " weights for ", parents.size(),
+          " nodes");
   Index roots = 0;
   for (std::size_t i = 0; i < parents.size(); ++i) {
-    detail::require(parents[i] < parents.size(), "node ", i, " has the parent ", parents[i],
-                    ", needed one of ", parents.size());
-    detail::require(weights[i] >= 0 && detail::is_finite(weights[i]), "node ", i,
-                    " has the weight ", weights[i], ", needed a finite one of at least 0");
+    require(parents[i] < parents.size(), "node ", i, " has the parent ", parents[i],
+            ", needed one of ", parents.size());
+    require(weights[i] >= 0 && is_finite(weights[i]), "node ", i, " has the weight ", weights[i],
+            ", needed a finite one of at least 0");
     roots += parents[i] == i;
   }
-  detail::require(count >= roots, count, " nodes to choose, needed at least the ", roots,
-                  " roots of the forest");
-  return detail::TreeCutter(parents, weights).cut(static_cast<std::size_t>(count));
+  require(count >= roots, count, " nodes to choose, needed at least the ", roots,
+          " roots of the forest");
+  return TreeCutter(parents, weights).cut(static_cast<std::size_t>(count));
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -146,7 +146,7 @@ class WordNet {
 
   std::vector<WordNetSense> look_up_key(const std::string& key) const {
     std::vector<WordNetSense> found;
-    for (const PartOfSpeech part : parts_of_speech) {
+    for (const PartOfSpeech part : detail::parts_of_speech) {
       add(key, part, found);
       const auto contains = [&](std::string_view lemma) { return lemma_in(lemma, part) >= 0; };
       for (const std::string& base : morphy_.bases(key, part, contains)) add(base, part, found);

@@ -20,10 +20,10 @@ namespace see {
 
 enum class PartOfSpeech : std::uint8_t { noun, verb, adjective, adverb };
 
+namespace detail {
+
 inline constexpr std::array parts_of_speech{PartOfSpeech::noun, PartOfSpeech::verb,
                                             PartOfSpeech::adjective, PartOfSpeech::adverb};
-
-namespace detail {
 
 struct Detachment {
   std::string_view suffix;

@@ -105,7 +105,7 @@ class WordNetSememes {
   static WordNetSememes choose(const WordNet& wordnet,
                                std::span<const std::vector<WordNetSense>> words, Index count,
                                Options options = {}) {
-    const WordNetTaxonomy taxonomy(wordnet);
+    const detail::WordNetTaxonomy taxonomy(wordnet);
     std::vector<double> weights(static_cast<std::size_t>(taxonomy.node_count()), 0);
     for (const auto& senses : words) {
       double sum = 0;
@@ -114,7 +114,7 @@ class WordNetSememes {
         weights[senses[i].synset] += detail::sense_weight(senses[i], i) / sum;
     }
     std::vector<std::string> names;
-    for (const auto node : cut_tree(taxonomy.parents(), weights, count).nodes)
+    for (const auto node : detail::cut_tree(taxonomy.parents(), weights, count).nodes)
       names.push_back(taxonomy.name(node));
     return {wordnet, Vocabulary::from(names), options};
   }
@@ -257,7 +257,7 @@ class WordNetSememes {
   }
 
   const WordNet* wordnet_;
-  WordNetTaxonomy taxonomy_;
+  detail::WordNetTaxonomy taxonomy_;
   Vocabulary names_;
   Options options_;
   std::vector<Index> sememe_at_;  ///< of each node, -1 for none

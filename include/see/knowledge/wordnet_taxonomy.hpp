@@ -12,7 +12,7 @@
 #include "see/core/types.hpp"
 #include "see/knowledge/wordnet.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// A forest over all synsets of a WordNet, with its lexicographer files as roots: node i is synset
 /// i, node synset_count() + f file f. The parent of a noun or verb is its first hypernym; of a
@@ -26,7 +26,7 @@ class WordNetTaxonomy {
   /// O(synsets + links). `wordnet` must outlive this object.
   explicit WordNetTaxonomy(const WordNet& wordnet)
       : wordnet_(&wordnet),
-        parents_(static_cast<std::size_t>(wordnet.synset_count()) + detail::wordnet_files) {
+        parents_(static_cast<std::size_t>(wordnet.synset_count()) + wordnet_files) {
     for (std::size_t i = 0; i < parents_.size(); ++i) parents_[i] = static_cast<std::uint32_t>(i);
     for (Index s = 0; s < wordnet.synset_count(); ++s)
       parents_[static_cast<std::size_t>(s)] = first_parent(s);
@@ -58,7 +58,7 @@ class WordNetTaxonomy {
   }
 
  private:
-  static constexpr std::array<std::string_view, detail::wordnet_files> names{
+  static constexpr std::array<std::string_view, wordnet_files> names{
       "adj.all",          "adj.pert",           "adv.all",
       "noun.Tops",        "noun.act",           "noun.animal",
       "noun.artifact",    "noun.attribute",     "noun.body",
@@ -136,4 +136,4 @@ class WordNetTaxonomy {
   std::vector<std::uint32_t> parents_;
 };
 
-}  // namespace see
+}  // namespace see::detail

@@ -24,12 +24,16 @@ struct BuildOptions {
   std::uint64_t seed = 1;
 };
 
+namespace detail {
+
 /// The standard deviation of independent zero-mean factor entries at which a sum of `terms`
 /// products of `order` factors has entries of the given deviation: (deviation^2 / terms)^(1 / (2
 /// order)).
 inline double factor_deviation(double deviation, double terms, int order) {
   return std::pow(deviation * deviation / std::max(1.0, terms), 1 / (2.0 * order));
 }
+
+}  // namespace detail
 
 /// Parts for any lexicon: one inventory of normal numbers for each that its slots name, units of
 /// `vectors` vectors (m). Throws where slots of different dimension share an inventory, or one is
@@ -52,7 +56,7 @@ EmbeddingParts<Scalar> make_parts(const Shape& shape, Lexicon lexicon, Index vec
   parts.shape = shape;
   const double words = static_cast<double>(std::max<Index>(1, lexicon.words()));
   const double terms = static_cast<double>(lexicon.senses() * vectors) / words;
-  const double deviation = factor_deviation(options.deviation, terms, shape.order());
+  const double deviation = detail::factor_deviation(options.deviation, terms, shape.order());
   Random random(options.seed);
   for (std::size_t i = 0; i < dims.size(); ++i) {
     detail::require(dims[i] > 0, "inventory ", i, " is named by no slot");

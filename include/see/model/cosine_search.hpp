@@ -31,11 +31,11 @@ namespace see {
 /// is made. Const members may be called from several threads at once; results are equal for any
 /// executor. Cosines are rounded to Scalar, so words that tie to within rounding may come in either
 /// order; eval/neighbors.hpp orders them in double precision, at the price of expanding every row.
-template <ScoredRows LayerType>
+template <detail::ScoredRows LayerType>
 class CosineSearch {
  public:
   using Layer = LayerType;
-  using Scalar = RowScalar<Layer>;
+  using Scalar = detail::RowScalar<Layer>;
 
   /// A look-up of every row.
   explicit CosineSearch(Layer layer, const Executor& run = serial())

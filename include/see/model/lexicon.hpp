@@ -94,7 +94,7 @@ class Lexicon {
     detail::require(unit_of.size() == static_cast<std::size_t>(senses_) * order, "a lexicon of ",
                     senses_, " senses of order ", table_.order, " needs as many units, not ",
                     unit_of.size());
-    BitWriter writer;
+    detail::BitWriter writer;
     std::size_t at = 0;
     for (Index w = 0; w < words_; ++w)
       for (Index s = 0; s < rank(w); ++s)
@@ -122,9 +122,9 @@ class Lexicon {
     Lexicon lexicon(std::move(table), words);
     lexicon.set_ranks(ranks);
     const auto bits = static_cast<std::uint64_t>(lexicon.senses_ * lexicon.sense_bits_);
-    detail::require(packed.size() == packed_bytes(bits), "an index of ", packed.size(),
-                    " bytes, needed ", packed_bytes(bits), " for ", lexicon.senses_, " senses of ",
-                    lexicon.sense_bits_, " bits");
+    detail::require(packed.size() == detail::packed_bytes(bits), "an index of ", packed.size(),
+                    " bytes, needed ", detail::packed_bytes(bits), " for ", lexicon.senses_,
+                    " senses of ", lexicon.sense_bits_, " bits");
     lexicon.packed_ = std::move(packed);
     if (lexicon.every_field_is_a_unit()) return lexicon;
     std::array<Index, max_order> units;
@@ -202,7 +202,8 @@ class Lexicon {
     auto position = static_cast<std::uint64_t>((first_sense(w) + s) * sense_bits_);
     for (int j = 0; j < order(); ++j) {
       const int bits = bits_[static_cast<std::size_t>(j)];
-      out[j] = bits == 0 ? 0 : static_cast<Index>(read_bits(packed_.data(), position, bits));
+      out[j] =
+          bits == 0 ? 0 : static_cast<Index>(detail::read_bits(packed_.data(), position, bits));
       position += static_cast<std::uint64_t>(bits);
     }
   }
@@ -230,7 +231,7 @@ class Lexicon {
     }
     auto position = static_cast<std::uint64_t>(first_sense(w) * sense_bits_);
     for (Index s = 0; s < count; ++s, position += static_cast<std::uint64_t>(sense_bits_)) {
-      std::uint64_t field = sense_bits_ == 0 ? 0 : read_word(packed_.data(), position);
+      std::uint64_t field = sense_bits_ == 0 ? 0 : detail::read_word(packed_.data(), position);
       for (int j = 0; j < order; ++j) {
         const int bits = bits_[static_cast<std::size_t>(j)];
         found[j] = static_cast<Index>(field & ((std::uint64_t{1} << bits) - 1));
@@ -248,7 +249,7 @@ class Lexicon {
       Index largest = 1;
       for (Index t = 0; t < table_.rows(); ++t)
         largest = std::max(largest, table_.sizes[static_cast<std::size_t>(table_.inventory(t, j))]);
-      bits_[static_cast<std::size_t>(j)] = bits_for(static_cast<std::uint64_t>(largest));
+      bits_[static_cast<std::size_t>(j)] = detail::bits_for(static_cast<std::uint64_t>(largest));
       sense_bits_ += bits_[static_cast<std::size_t>(j)];
     }
   }

@@ -10,9 +10,7 @@
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 
-namespace see {
-
-namespace detail {
+namespace see::detail {
 
 template <class Rows>
 struct ScalarOfRows {
@@ -24,12 +22,10 @@ struct ScalarOfRows<Rows> {
   using type = typename Rows::Scalar;
 };
 
-}  // namespace detail
-
 /// The numbers that a layer's or another source's rows are made of: its Scalar, or float where it
 /// names none.
 template <class Rows>
-using RowScalar = typename detail::ScalarOfRows<Rows>::type;
+using RowScalar = typename ScalarOfRows<Rows>::type;
 
 /// What can be scored: an EmbeddingLayer of any precision, or a RowSource.
 template <class Rows>
@@ -39,8 +35,6 @@ concept ScoredRows = requires(const Rows& rows, std::span<const Index> ids,
   { rows.embedding_dim() } -> std::convertible_to<Index>;
   rows.forward(ids, out);
 };
-
-namespace detail {
 
 /// ScorePlan of rows of which nothing else is known.
 template <ScoredRows Rows>
@@ -82,5 +76,4 @@ class RowBatch {
   RowMatrix<Scalar> hidden_;
 };
 
-}  // namespace detail
-}  // namespace see
+}  // namespace see::detail

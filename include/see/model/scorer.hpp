@@ -58,11 +58,11 @@ struct Scoring<EntangledEmbedding<Scalar, Order>> {
 /// widened then, for layer() too. Const members may be called from several threads at once. Results
 /// are equal for any executor; the scores of a hidden state may differ in rounding with the states
 /// that it comes with.
-template <ScoredRows LayerType>
+template <detail::ScoredRows LayerType>
 class Scorer {
  public:
   using Layer = LayerType;
-  using Scalar = RowScalar<Layer>;
+  using Scalar = detail::RowScalar<Layer>;
 
   /// Entangled: O(parameters); with LayerNorm, O(words) memory and a look-up of every row.
   explicit Scorer(Layer layer, const Executor& run = serial()) : plan_(std::move(layer), run) {}
@@ -122,19 +122,19 @@ class Scorer {
     std::vector<std::vector<Scored<Scalar>>> result;
     for_groups(hidden, run, [&](Index, const Group& group) {
       const auto states = static_cast<std::size_t>(group.states());
-      std::vector<TopK<Scalar>> best((words + range_size - 1) / range_size * states,
-                                     TopK<Scalar>(k));
+      std::vector<detail::TopK<Scalar>> best((words + range_size - 1) / range_size * states,
+                                             detail::TopK<Scalar>(k));
       // What some range has found k words above: nothing below it is among the best of all.
       std::vector<std::atomic<Scalar>> floors(states);
       for (auto& floor : floors) floor = -std::numeric_limits<Scalar>::infinity();
       for_ranges(run, words, range_size, [&](std::size_t first, std::size_t last) {
-        TopK<Scalar>* own = best.data() + first / range_size * states;
-        for (std::size_t i = 0; i < states; ++i) own[i] = TopK<Scalar>(k, floors[i]);
+        detail::TopK<Scalar>* own = best.data() + first / range_size * states;
+        for (std::size_t i = 0; i < states; ++i) own[i] = detail::TopK<Scalar>(k, floors[i]);
         score_blocks(
             group, static_cast<Index>(first), static_cast<Index>(last), [](Index w) { return w; },
             [&](Index word, auto scores) {
               adjust(word, scores.array());
-              TopK<Scalar>::offer_block(own, word, scores);
+              detail::TopK<Scalar>::offer_block(own, word, scores);
             });
         for (std::size_t i = 0; i < states; ++i)
           for (Scalar floor = floors[i];
@@ -142,7 +142,7 @@ class Scorer {
           }
       });
       for (std::size_t i = 0; i < states; ++i) {
-        TopK<Scalar> all(k);
+        detail::TopK<Scalar> all(k);
         for (std::size_t at = i; at < best.size(); at += states) all.merge(best[at]);
         result.push_back(all.take());
       }

@@ -87,8 +87,9 @@ class Inventory {
         rank_(rank),
         dim_(dim) {
     check_count(codes_.size());
-    const auto needed =
-        size == 0 ? std::size_t{0} : static_cast<std::size_t>(size * int8_scales(rank * dim));
+    const auto needed = size == 0
+                            ? std::size_t{0}
+                            : static_cast<std::size_t>(size * detail::int8_scales(rank * dim));
     detail::require(halves_.size() == needed, "an inventory of ", size, " units of ", rank, " x ",
                     dim, " in int8 needs ", needed, " scales, not ", halves_.size());
   }
@@ -157,8 +158,8 @@ class Inventory {
         std::copy_n(values_.data() + u * length, length, out);
         return;
       case Storage::i8:
-        kernel::widen(codes_.data() + u * length, halves_.data() + u * int8_scales(length), length,
-                      out);
+        kernel::widen(codes_.data() + u * length, halves_.data() + u * detail::int8_scales(length),
+                      length, out);
         return;
       default:
         kernel::widen(storage_, halves_.data() + u * length, length, out);
@@ -172,7 +173,8 @@ class Inventory {
       kernel::prefetch(values_.data() + u * length, length * Index(sizeof(Scalar)));
     } else if (storage_ == Storage::i8) {
       kernel::prefetch(codes_.data() + u * length, length);
-      kernel::prefetch(halves_.data() + u * int8_scales(length), 2 * int8_scales(length));
+      kernel::prefetch(halves_.data() + u * detail::int8_scales(length),
+                       2 * detail::int8_scales(length));
     } else {
       kernel::prefetch(halves_.data() + u * length, 2 * length);
     }
@@ -232,13 +234,13 @@ class Inventory {
   }
 
   Inventory in_blocks() const {
-    const Index length = rank_ * dim_, blocks = int8_scales(length);
+    const Index length = rank_ * dim_, blocks = detail::int8_scales(length);
     std::vector<std::int8_t> codes(values_.size());
     std::vector<std::uint16_t> scales(static_cast<std::size_t>(size_ * blocks));
     for (Index u = 0; u < size_; ++u)
       for (Index b = 0; b < blocks; ++b) {
-        const Index first = u * length + b * int8_block;
-        const Index count = std::min(int8_block, length - b * int8_block);
+        const Index first = u * length + b * detail::int8_block;
+        const Index count = std::min(detail::int8_block, length - b * detail::int8_block);
         const Eigen::Map<const Vector<Scalar>> from(values_.data() + first, count);
         const auto largest = static_cast<float>(from.cwiseAbs().maxCoeff());
         auto scale = static_cast<Eigen::half>(largest / 127.0F * 1.0005F);

@@ -131,9 +131,10 @@ Scalar cosine_similarity(const EntangledEmbedding<Scalar, Order>& layer, Index a
 }
 
 /// |E(w)| of every word, from rows, a block of 256 at a time.
-template <ScoredRows Layer>
-std::vector<RowScalar<Layer>> row_norms(const Layer& layer, const Executor& run = serial()) {
-  using Scalar = RowScalar<Layer>;
+template <detail::ScoredRows Layer>
+std::vector<detail::RowScalar<Layer>> row_norms(const Layer& layer,
+                                                const Executor& run = serial()) {
+  using Scalar = detail::RowScalar<Layer>;
   std::vector<Scalar> norms(static_cast<std::size_t>(layer.num_embeddings()));
   for_ranges(run, norms.size(), 256, [&](std::size_t first, std::size_t last) {
     std::vector<Index> ids(last - first);

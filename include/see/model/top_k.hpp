@@ -10,7 +10,7 @@
 #include "see/core/types.hpp"
 #include "see/kernel/packet.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// Keeps the `k` words of the highest scores among those offered, of equal scores the smaller
 /// number; fewer where scores below a floor, which are left out, are among them. A score that is
@@ -76,4 +76,4 @@ class TopK {
   Scalar bar_;
 };
 
-}  // namespace see
+}  // namespace see::detail

@@ -19,7 +19,7 @@
 #include "see/kernel/trellis_table.hpp"
 #include "see/model/row_codes.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// The numbers of a trellis-coded table as a file keeps them. Each row belongs to a class, and a
 /// class c says how the entries t of its rows are coded.
@@ -37,8 +37,6 @@ struct TrellisParts {
   Array<std::uint8_t> codes;   ///< the rows' bits one after another, packed_padding at the end
 };
 
-namespace detail {
-
 /// The bits of a rate in TrellisParts.
 inline constexpr int rate_bits = 4;
 
@@ -52,8 +50,6 @@ inline constexpr double sigma_step = 1.0 / 32;
 
 /// Most bits of a row, by what a step of a TrellisClass holds.
 inline constexpr std::uint32_t most_row_bits = (1U << kernel::trellis_offset_bits) - 1;
-
-}  // namespace detail
 
 /// A table coded by a bit-shift trellis: row w of class c is a circle of B_c bits, and
 ///
@@ -134,29 +130,28 @@ class TrellisCodes final : public RowCodes {
 
   void check_sizes() const {
     const TrellisParts& p = parts_;
-    detail::require(p.rows >= 1 && p.dim >= 1 && p.classes >= 1, "trellis codes of ", p.rows, " x ",
-                    p.dim, " numbers in ", p.classes, " classes, needed at least one of each");
-    detail::require(p.dim <= Index{1} << 24 && p.classes <= 65536, "trellis codes of ", p.dim,
-                    " columns and ", p.classes, " classes, needed at most 2^24 and 65536");
-    detail::require(
-        p.window_bits >= kernel::least_window_bits && p.window_bits <= kernel::most_window_bits,
-        "a trellis window of ", p.window_bits, " bits, needed ", kernel::least_window_bits, " to ",
-        kernel::most_window_bits);
+    require(p.rows >= 1 && p.dim >= 1 && p.classes >= 1, "trellis codes of ", p.rows, " x ", p.dim,
+            " numbers in ", p.classes, " classes, needed at least one of each");
+    require(p.dim <= Index{1} << 24 && p.classes <= 65536, "trellis codes of ", p.dim,
+            " columns and ", p.classes, " classes, needed at most 2^24 and 65536");
+    require(p.window_bits >= kernel::least_window_bits && p.window_bits <= kernel::most_window_bits,
+            "a trellis window of ", p.window_bits, " bits, needed ", kernel::least_window_bits,
+            " to ", kernel::most_window_bits);
     const auto check = [](const char* what, std::size_t found, Index needed) {
-      detail::require(std::cmp_equal(found, needed), "trellis codes with ", found, " ", what,
-                      ", needed ", needed);
+      require(std::cmp_equal(found, needed), "trellis codes with ", found, " ", what, ", needed ",
+              needed);
     };
     check("row classes", p.row_classes.size(), p.rows);
     check("bits a row class", static_cast<std::size_t>(p.row_classes.bits()),
           bits_for(static_cast<std::uint64_t>(p.classes)));
     check("rates", p.rates.size(), p.classes * p.dim);
-    check("bits a rate", static_cast<std::size_t>(p.rates.bits()), detail::rate_bits);
+    check("bits a rate", static_cast<std::size_t>(p.rates.bits()), rate_bits);
     check("deviations", p.sigmas.size(), p.classes * p.dim);
     check("means", p.means.size(), p.classes * p.dim);
     check("scales of means", p.mean_scales.size(), p.classes);
-    bool finite = detail::is_finite(p.sigma_scale);
-    for (const float scale : p.mean_scales) finite = finite && detail::is_finite(scale);
-    detail::require(finite, "trellis codes with a scale that is not finite");
+    bool finite = is_finite(p.sigma_scale);
+    for (const float scale : p.mean_scales) finite = finite && is_finite(scale);
+    require(finite, "trellis codes with a scale that is not finite");
   }
 
   void lay_out_classes() {
@@ -180,27 +175,25 @@ class TrellisCodes final : public RowCodes {
       if (parts_.sigmas[from] == 0) continue;
       const std::uint32_t rate = parts_.rates[from];
       column = coded > 0 && rate == 0 ? column + 1 : 0;
-      detail::require(column < kernel::trellis_columns, "class ", c,
-                      " of trellis codes has more than ", kernel::trellis_columns,
-                      " entries that share a window");
-      detail::require(rate <= std::uint32_t(kernel::least_window_bits), "class ", c,
-                      " of trellis codes has a rate of ", rate, " bits, needed at most ",
-                      kernel::least_window_bits);
+      require(column < kernel::trellis_columns, "class ", c, " of trellis codes has more than ",
+              kernel::trellis_columns, " entries that share a window");
+      require(rate <= std::uint32_t(kernel::least_window_bits), "class ", c,
+              " of trellis codes has a rate of ", rate, " bits, needed at most ",
+              kernel::least_window_bits);
       if (coded == 0)
         closing = rate;
       else
         offset += rate;
-      detail::require(offset + closing <= detail::most_row_bits, "class ", c,
-                      " of trellis codes takes more than ", detail::most_row_bits, " bits a row");
+      require(offset + closing <= most_row_bits, "class ", c, " of trellis codes takes more than ",
+              most_row_bits, " bits a row");
       steps_[to] = static_cast<std::uint16_t>(offset | static_cast<std::uint32_t>(column)
                                                            << kernel::trellis_offset_bits);
-      sigma_[to] = detail::high_half(
-          static_cast<float>(double{parts_.sigma_scale} *
-                             std::exp2((parts_.sigmas[from] - 255) * detail::sigma_step)));
+      sigma_[to] = high_half(static_cast<float>(
+          double{parts_.sigma_scale} * std::exp2((parts_.sigmas[from] - 255) * sigma_step)));
       coded = t + 1;
     }
-    detail::require(coded == 0 || closing > 0, "class ", c,
-                    " of trellis codes begins with a rate of 0, needed at least 1");
+    require(coded == 0 || closing > 0, "class ", c,
+            " of trellis codes begins with a rate of 0, needed at least 1");
     coded_.push_back(coded);
     bits_.push_back(offset + closing);
   }
@@ -214,8 +207,8 @@ class TrellisCodes final : public RowCodes {
     if (parts_.classes == 1) require_codes(parts_.row_classes.size() * bits_[0]);
     for (std::size_t w = 0; w < parts_.row_classes.size(); ++w) {
       const std::uint32_t c = parts_.row_classes[w];
-      detail::require(std::cmp_less(c, parts_.classes), "row ", w, " of trellis codes is of class ",
-                      c, ", needed below ", parts_.classes);
+      require(std::cmp_less(c, parts_.classes), "row ", w, " of trellis codes is of class ", c,
+              ", needed below ", parts_.classes);
       if (w % stride == 0) starts_.push_back(at);
       at += bits_[c];
     }
@@ -223,8 +216,8 @@ class TrellisCodes final : public RowCodes {
   }
 
   void require_codes(std::uint64_t bits) const {
-    detail::require(parts_.codes.size() == packed_bytes(bits), "trellis codes with ",
-                    parts_.codes.size(), " bytes of codes, needed ", packed_bytes(bits));
+    require(parts_.codes.size() == packed_bytes(bits), "trellis codes with ", parts_.codes.size(),
+            " bytes of codes, needed ", packed_bytes(bits));
   }
 
   struct Place {
@@ -273,4 +266,4 @@ class TrellisCodes final : public RowCodes {
   std::vector<std::uint64_t> starts_;  // first bit of every stride-th row
 };
 
-}  // namespace see
+}  // namespace see::detail

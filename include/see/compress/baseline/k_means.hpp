@@ -15,9 +15,7 @@
 #include "see/error.hpp"
 #include "see/kernel/packet_block.hpp"
 
-namespace see {
-
-namespace detail {
+namespace see::detail {
 
 /// Finds the nearest of k centroids, of equally near ones the first: the largest <x, c> - |c|^2
 /// / 2.
@@ -54,8 +52,6 @@ class NearestCentroid {
   Vector<float> scores_;
 };
 
-}  // namespace detail
-
 /// k centroids of the rows of `points` by Lloyd's algorithm: it starts from distinct points drawn
 /// at random and ends after `iterations` or where no point changes sides. A centroid without points
 /// takes half of those of the largest cluster. Where there are no more distinct points than k,
@@ -67,9 +63,9 @@ template <class Proceed>
 RowMatrix<float> k_means(ConstRowMatrixRef<float> points, Index k, int iterations,
                          std::uint64_t seed, const Proceed& proceed) {
   const Index n = points.rows(), dim = points.cols();
-  detail::require(n >= 1 && k >= 1 && k <= 65536, k, " centroids of ", n,
-                  " points, needed 1 to 65536 of at least one");
-  detail::require(detail::is_all_finite(points), "points with a number that is not finite");
+  require(n >= 1 && k >= 1 && k <= 65536, k, " centroids of ", n,
+          " points, needed 1 to 65536 of at least one");
+  require(is_all_finite(points), "points with a number that is not finite");
   Random random(seed);
   std::vector<Index> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), Index{0});
@@ -93,7 +89,7 @@ RowMatrix<float> k_means(ConstRowMatrixRef<float> points, Index k, int iteration
   for (int iteration = 0; iteration < iterations; ++iteration) {
     proceed();
     before = nearest;
-    detail::NearestCentroid find(centroids);
+    NearestCentroid find(centroids);
     for (Index i = 0; i < n; ++i)
       nearest[static_cast<std::size_t>(i)] =
           static_cast<std::uint16_t>(find(points.data() + i * points.outerStride()));
@@ -122,4 +118,4 @@ RowMatrix<float> k_means(ConstRowMatrixRef<float> points, Index k, int iteration
   return centroids;
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -15,7 +15,7 @@
 #include "see/model/builders.hpp"
 #include "see/model/embedding.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// The word2ketXS layer of order 2 and the given rank nearest to a table, its factors of half
 /// precision. Row w = w1 base + w2 is sum_k a_k(w1) (x) b_k(w2), so the table, its entries moved to
@@ -55,15 +55,15 @@ EntangledEmbedding<float> fit_word2ketxs(const Table& table, Index rank, std::ui
   RowMatrix<float> left;
   for (int pass = 0; pass < passes; ++pass) {
     proceed(static_cast<double>(pass) / passes);
-    left = detail::orthonormal_columns(product(matrix, right));
+    left = orthonormal_columns(product(matrix, right));
     right = product(matrix.transpose(), left);
-    if (pass + 1 < passes) right = detail::orthonormal_columns(right);
+    if (pass + 1 < passes) right = orthonormal_columns(right);
   }
   // matrix = left right^T nearly; the singular vectors of that are those of a small matrix.
   const PrincipalDirections directions(second_moments(right, run));
   const RowMatrix<float> turn = directions.vectors.leftCols(std::min(rank, width)).cast<float>();
-  left = detail::product(left, turn);
-  right = detail::product(right, turn);
+  left = product(left, turn);
+  right = product(right, turn);
   for (Index k = 0; k < rank; ++k) {
     std::vector<float> a(static_cast<std::size_t>(base * q1), 0.0F),
         b(static_cast<std::size_t>(base * q2), 0.0F);
@@ -81,4 +81,4 @@ EntangledEmbedding<float> fit_word2ketxs(const Table& table, Index rank, std::ui
   return exact.stored_as(Storage::f16).stored_as(Storage::native);
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -13,17 +13,17 @@
 #include "see/core/finite.hpp"
 #include "see/core/random.hpp"
 
-namespace see {
+namespace see::detail {
 
 SEE_INLINE RowMatrix<float> decode(const InducedCode& code, Index first, Index count) {
-  detail::require(first >= 0 && count >= 0 && first + count <= code.rows(), "decoding rows ", first,
-                  " to ", first + count, " of ", code.rows());
-  const detail::TermModel model{code.codebook_a, code.codebook_b, code.gains, {}};
+  require(first >= 0 && count >= 0 && first + count <= code.rows(), "decoding rows ", first, " to ",
+          first + count, " of ", code.rows());
+  const TermModel model{code.codebook_a, code.codebook_b, code.gains, {}};
   RowMatrix<float> coefficients(count, code.plan.width), grid;
   for (Index i = 0; i < count; ++i) {
     const auto w = static_cast<std::size_t>(first + i);
     const std::size_t length = code.begin[w + 1] - code.begin[w];
-    detail::sum_terms(model, std::span(code.index).subspan(code.begin[w], length), grid);
+    sum_terms(model, std::span(code.index).subspan(code.begin[w], length), grid);
     const float scale = code.scale_table.empty() ? 1.0F : code.scale_table[code.scale_index[w]];
     coefficients.row(i) =
         scale * Eigen::Map<const Eigen::RowVectorXf>(grid.data(), code.plan.width);
@@ -34,7 +34,7 @@ SEE_INLINE RowMatrix<float> decode(const InducedCode& code, Index first, Index c
 SEE_INLINE double relative_error(ConstRowMatrixRef<float> table, const InducedCode& code,
                                  const Executor& run) {
   const Vector<double> zero = Vector<double>::Zero(2);
-  const Vector<double> sums = detail::reduce_ranges(
+  const Vector<double> sums = reduce_ranges(
       run, static_cast<std::size_t>(table.rows()), zero,
       [&](Vector<double>& sum, std::size_t first, std::size_t last) {
         for (std::size_t at = first; at < last; at += 256) {
@@ -47,8 +47,6 @@ SEE_INLINE double relative_error(ConstRowMatrixRef<float> table, const InducedCo
       });
   return sums(1) > 0 ? sums(0) / sums(1) : 0.0;
 }
-
-namespace detail {
 
 /// The steps of `induce`, in order: learn, code, polish.
 class Inducer {
@@ -226,11 +224,9 @@ SEE_INLINE InducedCode induce_from(ConstRowMatrixRef<float> table, InducedState 
   return code;
 }
 
-}  // namespace detail
-
 SEE_INLINE InducedCode induce(ConstRowMatrixRef<float> table, const InducedPlan& plan,
                               const InducedOptions& options) {
-  return detail::induce_from(table, {.plan = plan}, options, nullptr);
+  return induce_from(table, {.plan = plan}, options, nullptr);
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -10,7 +10,7 @@
 #include "see/core/progress.hpp"
 #include "see/core/types.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// How `induce` works; the defaults suit most tables.
 struct InducedOptions {
@@ -64,8 +64,6 @@ inline RowMatrix<float> decode(const InducedCode& code) { return decode(code, 0,
 /// 0.
 double relative_error(ConstRowMatrixRef<float> table, const InducedCode& code, const Executor& run);
 
-namespace detail {
-
 class Checkpoint;
 struct InducedState;
 
@@ -77,8 +75,6 @@ void validate_induced_input(ConstRowMatrixRef<float> table, Index dim);
 /// table.
 InducedCode induce_from(ConstRowMatrixRef<float> table, InducedState state,
                         const InducedOptions& options, Checkpoint* checkpoint);
-
-}  // namespace detail
 
 /// Learns codebooks, codes and frame of the given form for `table` (n x d), so that
 /// sum_w weights[w] |x_w - y_w|^2 is small. The codebooks are learned from a sample by turns of
@@ -93,7 +89,7 @@ InducedCode induce_from(ConstRowMatrixRef<float> table, InducedState state,
 InducedCode induce(ConstRowMatrixRef<float> table, const InducedPlan& plan,
                    const InducedOptions& options = {});
 
-}  // namespace see
+}  // namespace see::detail
 
 #if !defined(SEE_COMPILED)
 #include "see/compress/induced/induce-inl.hpp"

@@ -13,9 +13,7 @@
 #include "see/compress/row_weights.hpp"
 #include "see/model/shape.hpp"
 
-namespace see {
-
-namespace detail {
+namespace see::detail {
 
 /// Searches for the plan of least error within a byte budget by short fits to a sample.
 class PlanSearch {
@@ -272,16 +270,14 @@ class PlanSearch {
   mutable InducedPlan basis_form_;
 };
 
-}  // namespace detail
-
 SEE_INLINE InducedPlan plan_induced(ConstRowMatrixRef<float> table, std::size_t payload_budget,
                                     const Executor& run, std::span<const float> weights) {
-  detail::validate_induced_input(table, table.cols());
-  detail::validate_weights(weights, table.rows());
+  validate_induced_input(table, table.cols());
+  validate_weights(weights, table.rows());
   const std::size_t least = smallest_induced_payload(table.rows(), table.cols());
-  detail::require(payload_budget >= least, "an induced code of ", table.rows(), " x ", table.cols(),
-                  " numbers in ", payload_budget, " bytes, needed at least ", least);
-  return detail::PlanSearch(table, payload_budget, weights, run).best();
+  require(payload_budget >= least, "an induced code of ", table.rows(), " x ", table.cols(),
+          " numbers in ", payload_budget, " bytes, needed at least ", least);
+  return PlanSearch(table, payload_budget, weights, run).best();
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -8,7 +8,7 @@
 #include "see/core/parallel.hpp"
 #include "see/core/types.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// The fewest payload bytes any induced code of a rows x dim table takes.
 inline std::size_t smallest_induced_payload(Index rows, Index dim) {
@@ -25,7 +25,7 @@ inline std::size_t smallest_induced_payload(Index rows, Index dim) {
 InducedPlan plan_induced(ConstRowMatrixRef<float> table, std::size_t payload_budget,
                          const Executor& run = threads(), std::span<const float> weights = {});
 
-}  // namespace see
+}  // namespace see::detail
 
 #if !defined(SEE_COMPILED)
 #include "see/compress/induced/induce_choose-inl.hpp"

@@ -10,7 +10,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// The form of an induced code of n rows of d numbers. Row w decodes to
 ///
@@ -40,22 +40,21 @@ struct InducedPlan {
 
 /// Throws unless the invariant of InducedPlan holds.
 inline void validate(const InducedPlan& plan) {
-  detail::require(plan.dim >= 1 && plan.width >= 1 && plan.width <= plan.dim,
-                  "an induced plan codes ", plan.width, " of ", plan.dim,
-                  " coordinates, needed 1 to all of them");
-  detail::require(plan.basis || plan.width == plan.dim, "an induced plan without basis codes ",
-                  plan.width, " coordinates, needed all ", plan.dim);
-  detail::require(plan.q1 >= 1 && plan.q2 >= 1 && plan.q1 * plan.q2 >= plan.width,
-                  "an induced plan has factors of ", plan.q1, " and ", plan.q2,
-                  " entries, needed a product of at least ", plan.width);
+  require(plan.dim >= 1 && plan.width >= 1 && plan.width <= plan.dim, "an induced plan codes ",
+          plan.width, " of ", plan.dim, " coordinates, needed 1 to all of them");
+  require(plan.basis || plan.width == plan.dim, "an induced plan without basis codes ", plan.width,
+          " coordinates, needed all ", plan.dim);
+  require(plan.q1 >= 1 && plan.q2 >= 1 && plan.q1 * plan.q2 >= plan.width,
+          "an induced plan has factors of ", plan.q1, " and ", plan.q2,
+          " entries, needed a product of at least ", plan.width);
   for (const Index units : {plan.units1, plan.units2})
-    detail::require(units >= 1 && units <= 65536, "an induced plan has a codebook of ", units,
-                    " units, needed 1 to 65536");
-  detail::require(plan.terms >= 1 && plan.terms <= 65535 && plan.senses >= 0,
-                  "an induced plan has ", plan.terms, " terms a row and ", plan.senses,
-                  " in all, needed 1 to 65535 and none or more");
-  detail::require(plan.scale_bits >= 0 && plan.scale_bits <= 16,
-                  "an induced plan has row scales of ", plan.scale_bits, " bits, needed 0 to 16");
+    require(units >= 1 && units <= 65536, "an induced plan has a codebook of ", units,
+            " units, needed 1 to 65536");
+  require(plan.terms >= 1 && plan.terms <= 65535 && plan.senses >= 0, "an induced plan has ",
+          plan.terms, " terms a row and ", plan.senses,
+          " in all, needed 1 to 65535 and none or more");
+  require(plan.scale_bits >= 0 && plan.scale_bits <= 16, "an induced plan has row scales of ",
+          plan.scale_bits, " bits, needed 0 to 16");
 }
 
 /// Bits of the index of one term of one row: two unit numbers.
@@ -112,7 +111,7 @@ inline Index terms_within(InducedPlan plan, Index rows, std::size_t budget, Inde
 
 /// The plan of the fewest bytes for a table of `dim` columns: one unit a slot, one term, no index.
 inline InducedPlan smallest_induced_plan(Index dim) {
-  detail::require(dim >= 1, "an induced plan for ", dim, " columns, needed at least one");
+  require(dim >= 1, "an induced plan for ", dim, " columns, needed at least one");
   InducedPlan plan;
   plan.dim = plan.width = dim;
   for (Index q1 = 1, least = dim + 2; q1 <= dim; ++q1) {
@@ -125,4 +124,4 @@ inline InducedPlan smallest_induced_plan(Index dim) {
   return plan;
 }
 
-}  // namespace see
+}  // namespace see::detail

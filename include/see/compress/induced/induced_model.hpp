@@ -17,7 +17,7 @@
 #include "see/model/embedding.hpp"
 #include "see/model/model.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// An induced code as the parts of an embedding: order 2, one inventory a slot, as many senses a
 /// word as its row has terms, one gain a term.
@@ -45,8 +45,6 @@ inline EmbeddingParts<float> to_parts(const InducedCode& code) {
   parts.basis = {array(code.mean), array(code.axes)};
   return parts;
 }
-
-namespace detail {
 
 /// A model of the size that `plan` leads to, its numbers all zero and without notes.
 inline Model<float> blank_model(const InducedPlan& plan, const Table& table) {
@@ -102,5 +100,4 @@ inline InducedPlan plan_within(const FitRequest& request) {
   return plan;
 }
 
-}  // namespace detail
-}  // namespace see
+}  // namespace see::detail

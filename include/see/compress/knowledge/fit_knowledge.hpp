@@ -50,7 +50,8 @@ inline EntangledEmbedding<float> fit_knowledge(const KnowledgeLexicon& knowledge
   std::vector<Index> dims(static_cast<std::size_t>(knowledge.filling.order), 1);
   dims.back() = dim;
   auto parts = make_parts<float>(Shape(dims), knowledge.lexicon, 1, {.deviation = 0.01});
-  if (parts.inventories.size() > 1) std::fill_n(parts.inventories[1].mutate(), unit_roles, 1.0F);
+  if (parts.inventories.size() > 1)
+    std::fill_n(parts.inventories[1].mutate(), detail::unit_roles, 1.0F);
   RowMatrix<float> rows = table.rowwise() - mean;
   EntangledEmbedding<float> fitted(std::move(parts));
   fit(fitted, rows, options.fit);
@@ -61,7 +62,7 @@ inline EntangledEmbedding<float> fit_knowledge(const KnowledgeLexicon& knowledge
   std::vector<Index> ids(static_cast<std::size_t>(words));
   std::iota(ids.begin(), ids.end(), Index{0});
   fitted.forward(ids, rows);
-  const auto eigen = detail::symmetric_eigen(second_moments(rows, options.fit.run));
+  const auto eigen = detail::symmetric_eigen(detail::second_moments(rows, options.fit.run));
   const RowMatrix<float> axes = eigen.vectors.bottomRows(width).colwise().reverse().cast<float>();
   const auto& units = result.inventories[0];
   const RowMatrix<float> turned = detail::product(

@@ -356,7 +356,7 @@ SEE_INLINE KnowledgeModel compress_on(const Table& table, const WordKnowledge& k
     detail::require(plan.filling.units_a_term == 1, "a plan for terms of ",
                     plan.filling.units_a_term, " units, needed 1");
   }
-  const std::uint64_t budget = detail::byte_budget(table, options.ratio, options.bytes);
+  const std::uint64_t budget = byte_budget(table, options.ratio, options.bytes);
   KnowledgeModel result = detail::KnowledgeModelMaker(table, knowledge, options, budget).make();
   const Fidelity fidelity = see::fidelity(TableRows(table), result.model.embedding, options.run);
   result.model.fit["relative_error"] = detail::note_number(fidelity.relative_error);

@@ -53,19 +53,27 @@ inline double dense_bytes(const Table& table) {
   return 4.0 * static_cast<double>(table.rows()) * static_cast<double>(table.dim());
 }
 
-/// The budget in bytes that the options ask for. Throws unless exactly one of ratio and bytes is
+}  // namespace see::detail
+
+namespace see {
+
+/// The size in bytes that the options ask for. Throws unless exactly one of ratio and bytes is
 /// given and it is positive.
 inline std::uint64_t byte_budget(const Table& table, std::optional<double> ratio,
                                  std::optional<std::uint64_t> bytes) {
-  require(ratio.has_value() != bytes.has_value(),
-          "a size to compress to: needed exactly one of ratio and bytes");
+  detail::require(ratio.has_value() != bytes.has_value(),
+                  "a size to compress to: needed exactly one of ratio and bytes");
   if (bytes) return *bytes;
-  require(*ratio > 0, "a ratio of ", *ratio, ", needed a positive number");
-  return static_cast<std::uint64_t>(std::min(dense_bytes(table) / *ratio, 1e18));
+  detail::require(*ratio > 0, "a ratio of ", *ratio, ", needed a positive number");
+  return static_cast<std::uint64_t>(std::min(detail::dense_bytes(table) / *ratio, 1e18));
 }
 inline std::uint64_t byte_budget(const Table& table, const CompressOptions& options) {
   return byte_budget(table, options.ratio, options.bytes);
 }
+
+}  // namespace see
+
+namespace see::detail {
 
 /// Throws unless `least` bytes, the fewest that a model of `table` by `method` takes, are within
 /// the budget.

@@ -89,7 +89,7 @@ inline Storage storage_in_file(const Model<float>& model) {
 
 }  // namespace see::detail
 
-namespace see {
+namespace see::detail {
 
 /// Gives `model` (terms, perhaps none, mean, axes; no LayerNorm) trellis codes of what it leaves of
 /// the rows of `table`, so that its file takes at most `budget` bytes (the vocabulary not counted):
@@ -100,20 +100,18 @@ namespace see {
 inline double add_codes(Model<float>& model, const Table& table, std::uint64_t budget,
                         const TrellisOptions& options = {}, const Executor& run = serial()) {
   EmbeddingParts<float> parts = model.embedding.parts();
-  detail::require(parts.lexicon.words() == table.rows() && parts.embedding_dim() == table.dim(),
-                  "codes for ", parts.lexicon.words(), " rows of ", parts.embedding_dim(),
-                  " numbers, needed ", table.rows(), " of ", table.dim(), " as the table has");
-  detail::require(!parts.layer_norm, "codes under a LayerNorm, needed a model without");
-  const std::uint64_t least = detail::bytes_with_trellis(model, 1, packed_padding);
-  detail::require(budget >= least, "a model with codes in ", budget, " bytes, needed at least ",
-                  least);
+  require(parts.lexicon.words() == table.rows() && parts.embedding_dim() == table.dim(),
+          "codes for ", parts.lexicon.words(), " rows of ", parts.embedding_dim(),
+          " numbers, needed ", table.rows(), " of ", table.dim(), " as the table has");
+  require(!parts.layer_norm, "codes under a LayerNorm, needed a model without");
+  const std::uint64_t least = bytes_with_trellis(model, 1, packed_padding);
+  require(budget >= least, "a model with codes in ", budget, " bytes, needed at least ", least);
   TrellisFit fit = fit_trellis(
-      detail::rest_of(table, parts, detail::storage_in_file(model)),
-      [&](Index classes) { return detail::room_for_trellis(model, classes, budget); }, options,
-      run);
+      rest_of(table, parts, storage_in_file(model)),
+      [&](Index classes) { return room_for_trellis(model, classes, budget); }, options, run);
   parts.codes = std::make_shared<const TrellisCodes>(std::move(fit.codes));
   model.embedding = EntangledEmbedding<float>(std::move(parts));
   return fit.error;
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -17,9 +17,7 @@
 #include "see/core/finite.hpp"
 #include "see/error.hpp"
 
-namespace see {
-
-namespace detail {
+namespace see::detail {
 
 /// Bits for the codes of all rows; below 0 where the bytes do not suffice.
 inline double code_bits(Index rows, Index dim, Index classes, const TrellisRoom& room) {
@@ -109,24 +107,21 @@ inline RowClasses learn_classes(const RowMatrix<float>& sample, std::span<const 
   return best;
 }
 
-}  // namespace detail
-
 SEE_INLINE double trellis_error(const AnyRows& source, std::span<const float> weights,
                                 const TrellisCodes& residual, const Executor& run) {
   const auto n = static_cast<std::size_t>(source.num_embeddings());
-  const std::size_t grain = detail::grain_for(n, 64, 256);
+  const std::size_t grain = grain_for(n, 64, 256);
   std::vector<double> errors((n + grain - 1) / grain, 0.0);
   for_ranges(run, n, grain, [&](std::size_t begin, std::size_t end) {
     Eigen::RowVectorXf row(source.embedding_dim());
-    detail::for_row_blocks(
-        source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
-          for (Index i = 0; i < rows.rows(); ++i) {
-            const std::size_t w = first + static_cast<std::size_t>(i);
-            residual.write_row(static_cast<Index>(w), row.data());
-            errors[begin / grain] += (weights.empty() ? 1.0 : double{weights[w]}) *
-                                     double{(rows.row(i) - row).squaredNorm()};
-          }
-        });
+    for_row_blocks(source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
+      for (Index i = 0; i < rows.rows(); ++i) {
+        const std::size_t w = first + static_cast<std::size_t>(i);
+        residual.write_row(static_cast<Index>(w), row.data());
+        errors[begin / grain] += (weights.empty() ? 1.0 : double{weights[w]}) *
+                                 double{(rows.row(i) - row).squaredNorm()};
+      }
+    });
   });
   double error = 0;
   for (const double part : errors) error += part;
@@ -136,24 +131,22 @@ SEE_INLINE double trellis_error(const AnyRows& source, std::span<const float> we
 SEE_INLINE TrellisFit fit_trellis(const AnyRows& rows, const TrellisRoom& room,
                                   const TrellisOptions& options, const Executor& run) {
   const Index n = rows.num_embeddings(), dim = rows.embedding_dim();
-  detail::require(n >= 1 && dim >= 1, "a residual of ", n, " x ", dim,
-                  " numbers, needed at least one");
-  detail::require(options.weights.empty() || std::cmp_equal(options.weights.size(), n),
-                  options.weights.size(), " weights for ", n, " rows");
+  require(n >= 1 && dim >= 1, "a residual of ", n, " x ", dim, " numbers, needed at least one");
+  require(options.weights.empty() || std::cmp_equal(options.weights.size(), n),
+          options.weights.size(), " weights for ", n, " rows");
   for (const float weight : options.weights)
-    detail::require(detail::is_finite(weight) && weight > 0, "a row weight of ", weight,
-                    ", needed a finite number above 0");
-  detail::require(options.window_bits == 0 || (options.window_bits >= kernel::least_window_bits &&
-                                               options.window_bits <= kernel::most_window_bits),
-                  "a trellis window of ", options.window_bits, " bits, needed ",
-                  kernel::least_window_bits, " to ", kernel::most_window_bits);
-  detail::require(
-      options.most_classes >= 1 && options.most_classes <= 65536 && options.sample_rows >= 1,
-      "classes up to ", options.most_classes, " from ", options.sample_rows,
-      " rows, needed 1 to 65536 from at least one");
-  const double bits = detail::code_bits(n, dim, 1, room);
-  detail::require(bits >= 0, room(1), " bytes for trellis codes of ", n, " x ", dim,
-                  " numbers, needed at least ", detail::trellis_bytes(n, dim, 1, packed_padding));
+    require(is_finite(weight) && weight > 0, "a row weight of ", weight,
+            ", needed a finite number above 0");
+  require(options.window_bits == 0 || (options.window_bits >= kernel::least_window_bits &&
+                                       options.window_bits <= kernel::most_window_bits),
+          "a trellis window of ", options.window_bits, " bits, needed ", kernel::least_window_bits,
+          " to ", kernel::most_window_bits);
+  require(options.most_classes >= 1 && options.most_classes <= 65536 && options.sample_rows >= 1,
+          "classes up to ", options.most_classes, " from ", options.sample_rows,
+          " rows, needed 1 to 65536 from at least one");
+  const double bits = code_bits(n, dim, 1, room);
+  require(bits >= 0, room(1), " bytes for trellis codes of ", n, " x ", dim,
+          " numbers, needed at least ", trellis_bytes(n, dim, 1, packed_padding));
 
   const double row_bits = bits / static_cast<double>(n);
   const int window_bits = options.window_bits > 0 ? options.window_bits
@@ -171,39 +164,38 @@ SEE_INLINE TrellisFit fit_trellis(const AnyRows& rows, const TrellisRoom& room,
       for (const std::size_t w : ids) some.push_back(options.weights[w]);
     return some;
   };
-  const RowMatrix<float> sample = detail::spread_rows(rows, std::min(n, options.sample_rows), ids);
+  const RowMatrix<float> sample = spread_rows(rows, std::min(n, options.sample_rows), ids);
   WaterFilling filling;
   RowClasses classes =
-      detail::learn_classes(sample, weights_of(), n, room, options, distortion, run, filling);
-  detail::assign_rows(rows, options.weights, filling.price, classes, run);
+      learn_classes(sample, weights_of(), n, room, options, distortion, run, filling);
+  assign_rows(rows, options.weights, filling.price, classes, run);
   const auto count = static_cast<std::size_t>(classes.mean.rows());
-  detail::measure_classes(rows, options.weights, count, classes, run);
-  const double budget = detail::code_bits(n, dim, Index(count), room);
+  measure_classes(rows, options.weights, count, classes, run);
+  const double budget = code_bits(n, dim, Index(count), room);
   filling = water_fill(classes.spreads, distortion, budget);
 
   RowClasses some = classes;
-  const RowMatrix<float> few = detail::spread_rows(rows, std::min<Index>(n, 2048), ids);
+  const RowMatrix<float> few = spread_rows(rows, std::min<Index>(n, 2048), ids);
   const AnyRows few_rows{TableRows(few)};
   for (std::size_t i = 0; i < ids.size(); ++i) some.of_row[i] = classes.of_row[ids[i]];
   some.of_row.resize(ids.size());
   for (int pass = 0; pass < 3; ++pass) {
-    detail::measure_patterns(few_rows, some, filling, window_bits, distortion, scales, run);
+    measure_patterns(few_rows, some, filling, window_bits, distortion, scales, run);
     filling = water_fill(classes.spreads, distortion, budget);
   }
 
   TrellisFit fit;
   fit.expected = filling.distortion;
-  detail::TrellisPlan plan(classes, filling, scales);
-  detail::Checkpoint checkpoint(
-      options.checkpoint,
-      options.checkpoint.empty()
-          ? 0
-          : detail::plan_key(rows, options.weights, classes, plan, window_bits, run));
-  Array<std::uint8_t> codes = detail::encode_all(rows, options.weights, classes, plan, window_bits,
-                                                 run, std::move(checkpoint), options.progress);
-  fit.codes = TrellisCodes(detail::coded_parts(classes, plan, window_bits, std::move(codes)));
+  TrellisPlan plan(classes, filling, scales);
+  Checkpoint checkpoint(options.checkpoint,
+                        options.checkpoint.empty()
+                            ? 0
+                            : plan_key(rows, options.weights, classes, plan, window_bits, run));
+  Array<std::uint8_t> codes = encode_all(rows, options.weights, classes, plan, window_bits, run,
+                                         std::move(checkpoint), options.progress);
+  fit.codes = TrellisCodes(coded_parts(classes, plan, window_bits, std::move(codes)));
   fit.error = trellis_error(rows, options.weights, fit.codes, run);
   return fit;
 }
 
-}  // namespace see
+}  // namespace see::detail

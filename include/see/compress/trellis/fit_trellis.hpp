@@ -11,7 +11,7 @@
 #include "see/core/types.hpp"
 #include "see/model/trellis_codes.hpp"
 
-namespace see {
+namespace see::detail {
 
 struct TrellisOptions {
   std::span<const float> weights = {};  ///< one a row: its error counts that much; empty: 1
@@ -61,7 +61,7 @@ inline TrellisFit fit_trellis(ConstRowMatrixRef<float> rows, std::uint64_t bytes
                      bytes, options, run);
 }
 
-}  // namespace see
+}  // namespace see::detail
 
 #if !defined(SEE_COMPILED)
 #include "see/compress/trellis/fit_trellis-inl.hpp"

@@ -19,7 +19,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// Classes of rows that spread alike: a mixture of Gaussians without correlations, each row in one.
 struct RowClasses {
@@ -27,8 +27,6 @@ struct RowClasses {
   std::vector<ClassSpread> spreads;  ///< classes; variances about the means
   std::vector<std::uint32_t> of_row;
 };
-
-namespace detail {
 
 /// Rows that are read at once.
 inline constexpr std::size_t rows_at_once = 256;
@@ -119,7 +117,7 @@ inline void measure_classes(const AnyRows& source, std::span<const float> weight
           std::max(0.0, parts[0].second(at, t) / spread.weight - mean * mean);
     }
   }
-  require(detail::is_all_finite(classes.mean), "coding rows with a number that is not finite");
+  require(is_all_finite(classes.mean), "coding rows with a number that is not finite");
 }
 
 /// Puts each row x of weight omega into the class c with the least
@@ -204,5 +202,4 @@ inline void split_classes(const AnyRows& rows, std::span<const float> weights, d
   assign_rows(rows, weights, price, classes, run);
 }
 
-}  // namespace detail
-}  // namespace see
+}  // namespace see::detail

@@ -16,7 +16,7 @@
 #include "see/kernel/trellis.hpp"
 #include "see/kernel/trellis_table.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// A window of a row and the consecutive entries that it codes.
 struct TrellisStep {
@@ -35,8 +35,6 @@ inline std::vector<TrellisStep> trellis_steps(const ClassRates& rates) {
   }
   return steps;
 }
-
-namespace detail {
 
 /// best[j] = min_i cost[i * n + j], for i < 2^K, and choice[j] = the i that has it. The low K bits
 /// of the costs, which are numbers >= 0 and so ordered as their bits are, hold i.
@@ -123,8 +121,6 @@ void with_rate(int bits, const F& f) {
       return f.template operator()<8>();
   }
 }
-
-}  // namespace detail
 
 /// Searches the codes of rows, one row after another; a thread needs one of its own. Holds
 /// (max_steps / 2 + 24) * 2^window_bits bytes or so.
@@ -219,17 +215,15 @@ class TrellisEncoder {
       const std::size_t n = size_ >> bits;
       const bool last = i + 1 == length;
       if (!last) {
-        detail::with_rate(bits, [&]<int K>() {
-          detail::choose_successors<K>(cost_.data(), best_.data(), choice_.data() + i * (size_ / 2),
-                                       n);
+        with_rate(bits, [&]<int K>() {
+          choose_successors<K>(cost_.data(), best_.data(), choice_.data() + i * (size_ / 2), n);
         });
       } else if (seam) {
         std::fill_n(best_.begin(), n, std::bit_cast<std::uint32_t>(1e30F));
         best_[*seam & (n - 1)] = 0;
       }
       price(steps[(first + i) % count], x, sigma);
-      if (!last || seam)
-        detail::add_successors(bits, best_.data(), cost_.data(), scratch_.data(), n);
+      if (!last || seam) add_successors(bits, best_.data(), cost_.data(), scratch_.data(), n);
     }
     std::size_t window = seam ? *seam
                               : static_cast<std::size_t>(
@@ -330,4 +324,4 @@ inline TrellisDistortion measure_distortion(int window_bits, int rows) {
   return distortion;
 }
 
-}  // namespace see
+}  // namespace see::detail

@@ -74,7 +74,7 @@ class FrameChoice {
   explicit FrameChoice(const FitRequest& request)
       : request_(request),
         matrix_(request.table.matrix().data(), request.table.rows(), request.table.dim()),
-        moments_(see::moments(matrix_, affords(1), request.options.run)) {}
+        moments_(see::detail::moments(matrix_, affords(1), request.options.run)) {}
 
   /// Throws where an activation covariance needs axes that the budget does not hold.
   PrincipalBasis choose() const {

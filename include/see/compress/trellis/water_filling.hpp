@@ -11,7 +11,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 
-namespace see {
+namespace see::detail {
 
 /// A way to code consecutive entries: `bits` new bits for a window that `entries` entries share.
 struct TrellisPattern {
@@ -106,7 +106,7 @@ struct WaterFilling {
 /// O(100 * classes * dim * patterns). Throws where the budget is below 0.
 inline WaterFilling water_fill(std::span<const ClassSpread> spreads,
                                const TrellisDistortion& distortion, double budget) {
-  detail::require(budget >= 0, "a trellis code of ", budget, " bits, needed at least 0");
+  require(budget >= 0, "a trellis code of ", budget, " bits, needed at least 0");
   const auto fill = [&](double price) {
     WaterFilling result;
     result.price = price;
@@ -153,4 +153,4 @@ inline WaterFilling water_fill(std::span<const ClassSpread> spreads,
   return result;
 }
 
-}  // namespace see
+}  // namespace see::detail
