@@ -164,7 +164,7 @@ class Structure {
   std::uint32_t find_checksum() const {
     std::uint32_t sum = 0;
     const auto add = [&](const auto& numbers) {
-      sum = crc32(std::as_bytes(std::span(numbers.data(), numbers.size())), sum);
+      sum = see::detail::crc32(std::as_bytes(std::span(numbers.data(), numbers.size())), sum);
     };
     const Lexicon& lexicon = constants_.lexicon;
     std::vector<std::int64_t> first = {static_cast<std::int64_t>(lexicon.kind()),
