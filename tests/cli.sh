@@ -307,6 +307,12 @@ ok neighbors plain.st 5 -k 2
 ok eval plain.npy plain.st --first 50
 ok expand plain.st -o plain2.npy
 [ ! -e plain2.words.txt ] || fail "expand made words up"
+for table in one.bin one.txt; do
+  ok expand one.st -o $table
+  ok eval $table one.st --json
+  holds "$(value relative_error out) < 1e-10 && $(value matched out) == $(value words out)"
+done
+error 3 'words' expand plain.st -o plain.bin
 error 3 'has words and the' eval one.npy plain.st
 error 3 'has words and the' eval plain.npy one.st
 error 3 'has no words' eval plain.npy plain.st --wordsim pairs.txt

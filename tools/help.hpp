@@ -56,10 +56,12 @@ Example:
   see truncate glove.safetensors --ratio 80 -o small.safetensors)";
 
 inline constexpr const char* expand_footer =
-    R"(Rows are written block by block, so the table need not fit into memory.
+    R"(The name says the format: X.bin is word2vec's, X.txt is GloVe text, all else is NumPy, which is
+written block by block, so that the table need not fit into memory.
 
-Example:
-  see expand glove.safetensors -o glove.npy)";
+Examples:
+  see expand glove.safetensors -o glove.npy
+  see expand glove.safetensors -o glove.bin)";
 
 inline constexpr const char* info_footer =
     R"(The error, the cosine and the time are those noted when the model was made; `see eval`

@@ -232,10 +232,11 @@ class CommandLine {
   }
 
   void add_expand() {
-    CLI::App* const sub = add("expand", "Write a model's rows as NumPy, its words beside them.",
+    CLI::App* const sub = add("expand", "Write a model's rows as NumPy, word2vec or GloVe text.",
                               expand_footer, expand_);
     add_model(sub, expand_.model);
-    sub->add_option("-o,--output", expand_.table, "X.npy; words go to X.words.txt (required)")
+    sub->add_option("-o,--output", expand_.table,
+                    "X.npy, words go to X.words.txt; X.bin; X.txt (required)")
         ->option_text("TABLE.npy")
         ->required();
   }

@@ -28,14 +28,9 @@ constexpr std::size_t packed_bytes(std::uint64_t bits) {
 
 /// The 57 bits or more from bit `position` on, least significant first; see read_bits.
 inline std::uint64_t read_word(const std::uint8_t* bytes, std::uint64_t position) noexcept {
+  static_assert(std::endian::native == std::endian::little, "needed a little-endian machine");
   std::uint64_t word;
-  bytes += position >> 3;
-  if constexpr (std::endian::native == std::endian::little) {
-    std::memcpy(&word, bytes, 8);
-  } else {
-    word = 0;
-    for (int i = 0; i < 8; ++i) word |= std::uint64_t{bytes[i]} << (8 * i);
-  }
+  std::memcpy(&word, bytes + (position >> 3), 8);
   return word >> (position & 7);
 }
 
