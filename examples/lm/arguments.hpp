@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "see/error.hpp"
+
 /// Plain words and options of a command line.
 namespace lm {
 
@@ -85,7 +87,7 @@ class Arguments {
     const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
     if (error != std::errc() || end != given.data() + given.size() || !(value >= least))
       throw UsageError("--" + name + " " + given + ", needed a number of at least " +
-                       std::to_string(least));
+                       see::detail::text(least));
     return value;
   }
 

@@ -33,8 +33,8 @@ train     --dim 128 --layers 2 --heads 4 --length 64 --dropout 0.1   the model
           --nth 10        every tenth book or block is held out
 compress  --ratio 10      4 bytes x words x dim by the bytes of the table's model file
           --method induced    induced (sememes learned from the table), random (the same with units
-                          drawn at random), word2ketxs, or codes, which stay as they are: trellis,
-                          svd, tt, pq, pca, int8, int4, auto
+                          drawn at random), low_rank, word2ketxs; or codes, which stay as they
+                          are: trellis, svd, tt, pq, pca, int8, int4, auto
           --seed 1
 distill   --steps1 500 --steps2 1000 --batch 16 --rate 0.001 --warmup 50 --temperature 2
           --soft 0.5 (share of the soft targets) --hidden 1 (weight of hidden states) --seed 2
@@ -97,6 +97,7 @@ int compress(lm::Arguments arguments) {
   lm::FitTableOptions options;
   options.ratio = arguments.real("ratio", 10, 1);
   options.method = arguments.text("method", "induced");
+  if (!lm::is_method(options.method)) throw lm::UsageError("unknown --method " + options.method);
   options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 1, 0));
   set_threads(arguments);
   arguments.finish();
@@ -165,6 +166,7 @@ int demo(lm::Arguments arguments) {
   lm::DemoOptions options;
   options.ratio = arguments.real("ratio", options.ratio, 1);
   options.method = arguments.text("method", options.method);
+  if (!lm::is_method(options.method)) throw lm::UsageError("unknown --method " + options.method);
   options.steps = arguments.integer("steps", options.steps);
   options.student_steps = arguments.integer("steps1", options.student_steps);
   set_threads(arguments);
