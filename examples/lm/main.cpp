@@ -50,6 +50,15 @@ sense; 3 where something else failed.
 
 long long number(std::int64_t value) { return static_cast<long long>(value); }
 
+/// Where the command writes to. Throws where there is no such folder, before hours of work.
+std::filesystem::path output_of(lm::Arguments& arguments) {
+  const std::filesystem::path output = arguments.text("output");
+  const auto folder = output.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw see::FileError("no folder " + folder.string() + " to write to");
+  return output;
+}
+
 void set_threads(lm::Arguments& arguments) {
   const auto threads = arguments.integer("threads", 0, 0);
   if (threads > 0) torch::set_num_threads(static_cast<int>(threads));
@@ -57,7 +66,7 @@ void set_threads(lm::Arguments& arguments) {
 
 int train(lm::Arguments arguments) {
   const auto text = arguments.plain({"TEXT"})[0];
-  const std::filesystem::path output = arguments.text("output");
+  const std::filesystem::path output = output_of(arguments);
   lm::TeacherOptions options;
   options.model.dim = arguments.integer("dim", 128);
   options.model.layers = arguments.integer("layers", 2);
@@ -93,7 +102,7 @@ int train(lm::Arguments arguments) {
 
 int compress(lm::Arguments arguments) {
   const auto teacher = arguments.plain({"TEACHER"})[0];
-  const std::filesystem::path output = arguments.text("output");
+  const std::filesystem::path output = output_of(arguments);
   lm::FitTableOptions options;
   options.ratio = arguments.real("ratio", 10, 1);
   options.method = arguments.text("method", "induced");
@@ -114,7 +123,7 @@ int compress(lm::Arguments arguments) {
 
 int distill(lm::Arguments arguments) {
   const auto names = arguments.plain({"TEACHER", "STUDENT", "TEXT"});
-  const std::filesystem::path output = arguments.text("output");
+  const std::filesystem::path output = output_of(arguments);
   lm::StudentOptions options;
   options.distill.match_steps(arguments.integer("steps1", 500, 0))
       .distill_steps(arguments.integer("steps2", 1000, 0))
