@@ -1,0 +1,150 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lm/fit_table.hpp"
+#include "lm/model.hpp"
+#include "lm/run.hpp"
+#include "lm/saved_model.hpp"
+#include "lm/text.hpp"
+#include "lm/train.hpp"
+#include "see/torch/distill.hpp"
+
+/// The steps between a text and a small model, apart from the command line.
+namespace lm {
+
+/// A line of progress on stderr, at most one in two seconds, and the last.
+class ProgressLine {
+ public:
+  template <class Text>
+  void operator()(bool is_last, const Text& text) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!is_last && now - last_ < std::chrono::seconds(2)) return;
+    last_ = now;
+    std::fprintf(stderr, "%s\n", text().c_str());
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  char text[256];
+  std::snprintf(text, sizeof text, pattern, values...);
+  return text;
+}
+
+/// A file next to `output` that is gone when the command has written that.
+inline std::filesystem::path checkpoint_of(const std::filesystem::path& output) {
+  auto path = output;
+  return path += ".checkpoint";
+}
+
+struct TeacherOptions {
+  ModelOptions model = {};
+  TrainOptions train = {};
+  std::int64_t batch = 16;
+  std::int64_t least = 3;  ///< occurrences of a word
+  std::uint64_t seed = 1;
+  SplitRule rule = {};
+};
+
+inline SavedModel train_teacher(const std::vector<std::string>& lines, TeacherOptions options) {
+  const Parts parts = split(lines, options.rule);
+  SavedModel saved;
+  saved.rule = options.rule;
+  saved.words = Vocabulary::count(parts.training, options.least);
+  options.model.words = saved.words.size();
+  torch::manual_seed(options.seed);
+  saved.model = LanguageModel(options.model);
+  const RandomWindows batches(saved.words.ids(parts.training), options.batch, options.model.length,
+                              options.seed);
+  const std::int64_t tokens = options.batch * options.model.length;
+  ProgressLine line;
+  std::int64_t first = -1;
+  options.train.progress = [&](const TrainProgress& now) {
+    if (first < 0) first = now.step - 1;
+    line(now.step == now.steps, [&] {
+      const double speed = static_cast<double>((now.step - first) * tokens) / now.seconds;
+      return format("step %lld of %lld, loss %.3f, %.0f tokens/s, %.0f s left",
+                    static_cast<long long>(now.step), static_cast<long long>(now.steps), now.loss,
+                    speed, now.seconds_left);
+    });
+  };
+  saved.model->train();
+  Trainer(saved.model.ptr(), options.train).train([&](std::int64_t step) {
+    return saved.model->loss(batches(step));
+  });
+  saved.model->eval();
+  return saved;
+}
+
+struct Compressed {
+  double relative_error = 0;
+  std::int64_t bytes_before = 0, bytes_after = 0;
+  std::int64_t parameters_before = 0, parameters_after = 0;
+};
+
+/// Puts a fitted layer in the place of the model's dense table.
+inline Compressed compress_table(SavedModel& saved, const FitTableOptions& options) {
+  see::torch::AnyEmbedding table = saved.model->table();
+  see::detail::require(!table->is_entangled(),
+                       "a model whose table is compressed, needed one with a dense table");
+  const torch::Tensor weight = table->dense()->weight.detach();
+  Compressed result;
+  result.bytes_before = table_bytes(table);
+  result.parameters_before = table_parameters(table);
+  const auto layer = fit_table(weight, options);
+  result.relative_error = relative_error(layer, weight);
+  table->entangle(layer);
+  result.bytes_after = table_bytes(table);
+  result.parameters_after = table_parameters(table);
+  return result;
+}
+
+struct StudentOptions {
+  see::torch::DistillOptions distill;
+  std::int64_t batch = 16;
+  std::uint64_t seed = 2;
+};
+
+/// Trains the student, table and all, by the teacher in two stages.
+inline void distill(const SavedModel& teacher, const SavedModel& student,
+                    const std::vector<std::string>& lines, StudentOptions options) {
+  see::detail::require(teacher.words.words() == student.words.words(),
+                       "a teacher and a student of other words, needed the same");
+  LanguageModel large = teacher.model, small = student.model;
+  large->eval();
+  small->eval();  // without dropout, as the teacher is
+  const Parts parts = split(lines, student.rule);
+  const RandomWindows batches(student.words.ids(parts.training), options.batch,
+                              small->options().length, options.seed);
+  ProgressLine line;
+  options.distill.progress([&](const see::torch::DistillProgress& now) {
+    line(now.step == now.steps, [&] {
+      return format("stage %d, step %lld of %lld, loss %.4f, %.0f tokens/s, %.0f s left", now.stage,
+                    static_cast<long long>(now.step), static_cast<long long>(now.steps), now.loss,
+                    now.tokens_per_second, now.seconds_left);
+    });
+    return true;
+  });
+  const std::int64_t match_steps = options.distill.match_steps();
+  see::torch::Distiller<Batch>([&](const Batch& batch) { return large->outputs(batch); },
+                               [&](const Batch& batch) { return small->outputs(batch); },
+                               small.ptr(), options.distill)
+      .train([&](std::int64_t step) {
+        Batch batch = batches(step);
+        batch.wants_logits = step >= match_steps;
+        return batch;
+      });
+}
+
+}  // namespace lm

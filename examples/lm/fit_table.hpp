@@ -1,0 +1,142 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "see/compress/compress.hpp"
+#include "see/compress/fit.hpp"
+#include "see/core/random.hpp"
+#include "see/file/model_bytes.hpp"
+#include "see/torch/embedding.hpp"
+#include "see/torch/pretrained.hpp"
+
+/// Layers that take the place of a trained table.
+namespace lm {
+
+struct FitTableOptions {
+  double ratio = 10;
+  std::string method = "induced";
+  std::uint64_t seed = 1;
+};
+
+/// As many threads as torch has.
+inline see::Executor as_torch() {
+  return see::threads(static_cast<unsigned>(torch::get_num_threads()));
+}
+
+/// Whether there is a method of this name.
+inline bool is_method(const std::string& name) {
+  const auto all = see::compress_methods();
+  return name == "random" || name == "low_rank" ||
+         std::any_of(all.begin(), all.end(), [&](const auto& each) { return each.name == name; });
+}
+
+/// The induced layer with other units in its terms, drawn at random, and its factors fitted anew:
+/// as many numbers and bytes, shared without a reason.
+inline see::EntangledEmbedding<float> with_random_units(const see::EntangledEmbedding<float>& layer,
+                                                        const see::Table& table,
+                                                        std::uint64_t seed) {
+  see::EmbeddingParts<float> parts = layer.parts();
+  const see::Lexicon& lexicon = layer.lexicon();
+  const see::SlotTable& slots = lexicon.table();
+  see::Random random(seed);
+  std::vector<see::Index> ranks, units;
+  for (see::Index word = 0; word < lexicon.words(); ++word) {
+    ranks.push_back(lexicon.rank(word));
+    for (see::Index sense = 0; sense < ranks.back(); ++sense)
+      for (int slot = 0; slot < slots.order; ++slot) {
+        const auto inventory = static_cast<std::size_t>(slots.inventory(slots.row_of(sense), slot));
+        const auto size = static_cast<std::size_t>(slots.sizes[inventory]);
+        units.push_back(static_cast<see::Index>(random.below(size)));
+      }
+  }
+  parts.lexicon = see::Lexicon(slots, ranks, units);
+  see::BuildOptions build{.gains = parts.gain_scope, .seed = seed};
+  const double energy = table.matrix().squaredNorm();
+  build.deviation = std::sqrt(energy / static_cast<double>(table.rows() * table.dim()));
+  auto fresh =
+      see::make_parts<float>(parts.shape, parts.lexicon, parts.inventories.at(0).rank(), build);
+  parts.inventories = std::move(fresh.inventories);
+  parts.gains = std::move(fresh.gains);
+  see::EntangledEmbedding<float> other(std::move(parts));
+  see::fit(other, table.matrix(), {.iterations = 20, .run = as_torch()});
+  return other;
+}
+
+/// The truncated singular value decomposition as a layer that can be trained: a word has a gain of
+/// its own for each of `rank` vectors that all words share, and no index.
+inline see::EntangledEmbedding<float> low_rank(const torch::Tensor& u, const torch::Tensor& v,
+                                               see::Index rank) {
+  const see::Index words = u.size(0), dim = v.size(0);
+  see::SlotTable slots{1, std::vector<see::Index>(static_cast<std::size_t>(rank), 1), {}};
+  for (int i = 0; i < static_cast<int>(rank); ++i) slots.slots.push_back(i);
+  const std::vector<see::Index> ranks(static_cast<std::size_t>(words), rank);
+  const std::vector<see::Index> units(static_cast<std::size_t>(words * rank), 0);
+  auto parts = see::make_parts<float>(see::Shape({dim}), see::Lexicon(slots, ranks, units), 1,
+                                      {.gains = see::GainScope::sense});
+  const torch::Tensor gains = u.slice(1, 0, rank).contiguous();
+  const float* const first = gains.data_ptr<float>();
+  parts.gains = std::vector<float>(first, first + gains.numel());
+  for (see::Index i = 0; i < rank; ++i) {
+    const torch::Tensor axis = v.select(1, i).contiguous();
+    const float* const numbers = axis.data_ptr<float>();
+    parts.inventories[static_cast<std::size_t>(i)] = see::Inventory<float>(
+        see::Array<float>(std::vector<float>(numbers, numbers + dim)), 1, 1, dim);
+  }
+  return see::EntangledEmbedding<float>(std::move(parts));
+}
+
+/// The largest rank whose model file keeps to the ratio. Throws where there is none.
+inline see::EntangledEmbedding<float> fit_low_rank(const torch::Tensor& weight, double ratio) {
+  const auto [u, singular, vt] = torch::linalg_svd(weight.to(torch::kDouble), false);
+  const torch::Tensor root = singular.sqrt();  // halves of one size on both sides
+  const torch::Tensor left = (u * root).to(torch::kFloat);
+  const torch::Tensor right = (vt.t() * root).to(torch::kFloat);
+  const double budget = 4 * static_cast<double>(weight.numel()) / ratio;
+  const auto words = static_cast<double>(weight.size(0) + weight.size(1));
+  for (auto rank = std::min<see::Index>(singular.size(0), std::lround(budget / (2 * words)) + 1);
+       rank >= 1; --rank) {
+    auto layer = low_rank(left, right, rank);
+    const see::Model<float> model{layer};
+    if (static_cast<double>(see::model_bytes(model, see::Precision::f16).total) <= budget)
+      return layer;
+  }
+  throw see::Error("low_rank: a ratio that leaves no room for a vector, needed a smaller one");
+}
+
+inline see::torch::EntangledEmbedding trained(const see::EntangledEmbedding<float>& layer) {
+  see::torch::EntangledEmbedding embedding(layer);
+  embedding->freeze(false);
+  return embedding;
+}
+
+/// A layer for `weight` (words x dim) of at most 4 * words * dim / ratio bytes, as a model file
+/// counts them. Methods are see's own, `random` and `low_rank`; what is codes alone has no
+/// parameters.
+inline see::torch::EntangledEmbedding fit_table(const torch::Tensor& weight,
+                                                const FitTableOptions& options) {
+  const see::Table table = see::torch::to_table(weight);
+  if (options.method == "low_rank") return trained(fit_low_rank(weight, options.ratio));
+  const bool is_random = options.method == "random";
+  see::CompressOptions compress{.ratio = options.ratio, .run = as_torch()};
+  compress.method = is_random ? "induced" : options.method;
+  if (see::compress_method(compress.method).seed) compress.seed = options.seed;
+  auto layer = see::compress(table, compress).embedding;
+  if (is_random) layer = with_random_units(layer, table, options.seed);
+  return trained(layer);
+}
+
+/// |fitted - weight|^2 / |weight|^2
+inline double relative_error(const see::torch::EntangledEmbedding& fitted,
+                             const torch::Tensor& weight) {
+  const torch::NoGradGuard guard;
+  return ((fitted->to_dense() - weight).square().sum() / weight.square().sum()).item<double>();
+}
+
+}  // namespace lm
