@@ -326,7 +326,7 @@ class CommandLine {
         sub->add_option("--model", senses_.model, "A model whose units have names")
             ->option_text("MODEL")
             ->excludes(wordnet);
-    sub->callback([=] {
+    sub->parse_complete_callback([=] {
       if (wordnet->empty() && model->empty())
         throw CLI::RequiredError("--wordnet DIR or --model MODEL");
     });

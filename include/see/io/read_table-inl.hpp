@@ -96,8 +96,7 @@ SEE_INLINE Table read_table(const std::string& location, const ReadOptions& opti
   const bool is_safetensors =
       !is_npy && (detail::looks_like_safetensors(file->text()) || extension == ".safetensors");
   detail::require<FileError>(tensor.empty() || is_safetensors, name,
-                             ": is no safetensors file, so it has no tensor ",
-                             json_quote(tensor));
+                             ": is no safetensors file, so it has no tensor ", json_quote(tensor));
   if (!is_npy && !is_safetensors) return detail::read_word_vectors(*file, options, report);
   Table table = is_npy ? detail::read_npy_file(file, options.first)
                        : detail::read_safetensors_table(file, tensor, options.first);

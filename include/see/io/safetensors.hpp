@@ -90,8 +90,7 @@ class SafetensorsFile {
   /// As find(); throws FileError where there is none.
   const Tensor& at(std::string_view name) const {
     const Tensor* const tensor = find(name);
-    detail::require<FileError>(tensor, path().string(), ": has no tensor ",
-                               json_quote(name));
+    detail::require<FileError>(tensor, path().string(), ": has no tensor ", json_quote(name));
     return *tensor;
   }
 
@@ -177,9 +176,8 @@ class SafetensorsFile {
     });
     std::uint64_t end = 0;
     for (auto& [begin, tensor] : found) {
-      require<FileError>(begin == end, "tensor ", json_quote(tensor.name),
-                         " begins at data byte ", begin, ", needed ", end,
-                         ", where the one before ends");
+      require<FileError>(begin == end, "tensor ", json_quote(tensor.name), " begins at data byte ",
+                         begin, ", needed ", end, ", where the one before ends");
       end += tensor.bytes.size();
       tensors_.push_back(std::move(tensor));
     }

@@ -73,8 +73,7 @@ class SegmentFile {
   using Counts = std::map<std::string, double, std::less<>>;
 
   static std::string shown(std::string_view text) {
-    return text.size() <= 40 ? json_quote(text)
-                             : json_quote(text.substr(0, 40)) + "...";
+    return text.size() <= 40 ? json_quote(text) : json_quote(text.substr(0, 40)) + "...";
   }
 
   void add(std::string& word, std::string_view morph, double count, Counts& counts) {

@@ -117,22 +117,23 @@ class EntangledEmbedding {
   ///
   /// Cost a row: R(w) * m * product multiply-adds, and p * d more with axes. A call allocates
   /// nothing once its thread's buffers have grown to its rows (with axes: where a block of 64 rows
-  /// and the axes take less than 128 KiB; Eigen's product allocates beyond that).
+  /// and the axes take less than 128 KiB; Eigen's product allocates beyond that). Ids of other
+  /// types than Index and int are copied first.
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
-    const auto id = detail::id_span(ids);
-    rows_of(id).forward(id.data(), out, exceeds_caches(out));
+    forward_unchecked(ids, out);
   }
 
   /// The same with the rows shared out among the tasks of `run`: equal for every executor.
   template <IdRange Ids = IdList>
   void forward(const Ids& ids, RowMatrixRef<Scalar> out, const Executor& run) const {
     detail::check_batch(ids, num_embeddings(), out.rows(), out.cols(), dim_, "forward");
-    detail::for_rows(run, detail::id_span(ids), out, rows_a_task,
-                     [&, large = exceeds_caches(out)](auto some, auto rows) {
-                       rows_of(some).forward(some.data(), rows, large);
-                     });
+    detail::for_rows(
+        run, detail::id_span(ids), out, rows_a_task,
+        [&, large = exceeds_caches(out)](auto some, auto rows) {
+          with_rows(some, [&](const auto& sums, const auto* id) { sums.forward(id, rows, large); });
+        });
   }
 
   /// The same into a matrix of its own.
@@ -148,8 +149,9 @@ class EntangledEmbedding {
   /// that a thread's first call needs is not to be had.
   template <IdRange Ids = IdList>
   void forward_unchecked(const Ids& ids, RowMatrixRef<Scalar> out) const noexcept {
-    const auto id = detail::id_span(ids);
-    rows_of(id).forward(id.data(), out, exceeds_caches(out));
+    with_rows(detail::id_span(ids), [&](const auto& sums, const auto* id) {
+      sums.forward(id, out, exceeds_caches(out));
+    });
   }
 
   /// E(w) as a row of its own, or forward(ids). Throws where an id is no row.
@@ -189,8 +191,9 @@ class EntangledEmbedding {
              directions[i].rank() == parts_.inventories[i].rank() &&
              directions[i].dim() == parts_.inventories[i].dim();
     detail::require(fits, "directions of other shapes than the inventories and gains");
-    const auto id = detail::id_span(ids);
-    rows_of(id).tangent(id.data(), directions, gain_direction, out);
+    with_rows(detail::id_span(ids), [&](const auto& sums, const auto* id) {
+      sums.tangent(id, directions, gain_direction, out);
+    });
   }
 
   /// The same embedding with its inventories in another storage (Inventory::stored_as): narrow ones
@@ -282,8 +285,9 @@ class EntangledEmbedding {
     detail::check_batch(ids, num_embeddings(), out_gradient.rows(), out_gradient.cols(), dim_,
                         "backward");
     gradient.check_form(shapes_);
-    const auto id = detail::id_span(ids);
-    rows_of(id).backward(id.data(), out_gradient, frozen_, gradient, run);
+    with_rows(detail::id_span(ids), [&](const auto& sums, const auto* id) {
+      sums.backward(id, out_gradient, frozen_, gradient, run);
+    });
   }
 
  private:
@@ -304,10 +308,15 @@ class EntangledEmbedding {
     return out.size() * Index(sizeof(Scalar)) >= cached_bytes;
   }
 
-  /// The rows' arithmetic for ids of the type of `ids`.
-  template <class Id>
-  detail::EmbeddingRows<Scalar, Id> rows_of(std::span<const Id>) const noexcept {
-    return {parts_, layout_};
+  /// Calls use(rows, ids): the arithmetic of rows, for ids of type Index or int. Others are copied.
+  template <class Id, class Use>
+  void with_rows(std::span<const Id> ids, const Use& use) const {
+    if constexpr (std::same_as<Id, Index> || std::same_as<Id, int>) {
+      use(detail::EmbeddingRows<Scalar, Id>(parts_, layout_), ids.data());
+    } else {
+      const std::vector<Index> copy(ids.begin(), ids.end());
+      use(detail::EmbeddingRows<Scalar, Index>(parts_, layout_), copy.data());
+    }
   }
 
   Parts parts_;
