@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "oracle.hpp"
 #include "see/compress/prune/fit_gains.hpp"
+#include "see/compress/prune/gradient_moments.hpp"
 #include "see/compress/prune/prune.hpp"
 #include "see/file/model_file.hpp"
 #include "see/knowledge/knowledge_sources.hpp"
@@ -150,6 +151,20 @@ TEST_CASE("a fisher score of one sample a gradient is that of the activation", "
     CHECK(sizes[s] == others[s]);
   }
   for (const Index s : senses_of(parts, 2, 0)) CHECK(scores[std::size_t(s)] == 0);
+}
+
+TEST_CASE("moments of gradients are counts and one covariance", "[prune]") {
+  GradientMoments moments(4, 2);
+  CHECK_THROWS_WITH(moments.loss(), "moments of no gradients, needed a batch of them");
+  RowMatrix<float> gradients(3, 2);
+  gradients << 1, 0, 2, 1, 0, 3;
+  moments.add({1, 1, 3}, gradients);
+  moments.add({1, 1, 3}, RowMatrix<float>(gradients / 3), 3);  // of a mean
+  const RowLoss loss = moments.loss();
+  CHECK(loss.weights == std::vector<float>{1, 5, 1, 3});
+  CHECK(loss.activation.isApprox(gradients.transpose() * gradients / 3, 1e-6F));
+  CHECK_THROWS_AS(moments.add({1, 1, 4}, gradients), Error);
+  CHECK_THROWS_AS(moments.add({1, 1}, gradients), Error);
 }
 
 TEST_CASE("fisher scores go through a LayerNorm to first order", "[prune]") {

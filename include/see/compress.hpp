@@ -40,6 +40,7 @@
 #include "see/compress/plan/planned_codes.hpp"
 #include "see/compress/prune/drop_order.hpp"
 #include "see/compress/prune/fit_gains.hpp"
+#include "see/compress/prune/gradient_moments.hpp"
 #include "see/compress/prune/prune.hpp"
 #include "see/compress/prune/row_loss.hpp"
 #include "see/compress/prune/scores.hpp"
