@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <vector>
 
@@ -29,11 +28,11 @@ class GradientMoments {
   /// Adds a batch: row i of `gradients` is that of the loss with respect to row ids[i], a sample of
   /// its own; `samples` is n where the loss is a mean over n. Throws, and adds nothing, where an id
   /// is no row or the gradients are not ids.size() x dim. O(ids.size() dim^2).
-  template <std::floating_point Scalar, IdRange Ids = IdList>
-  void add(const Ids& ids, const RowMatrix<Scalar>& gradients, double samples = 1) {
+  template <IdRange Ids = IdList>
+  void add(const Ids& ids, ConstRowMatrixRef<float> gradients, double samples = 1) {
     detail::check_batch(ids, static_cast<Index>(counts_.size()), gradients.rows(), gradients.cols(),
                         sums_.rows(), "GradientMoments::add");
-    const RowMatrix<double> rows = samples * gradients.template cast<double>();
+    const RowMatrix<double> rows = samples * gradients.cast<double>();
     detail::add_product(detail::view(rows.transpose()), detail::view(rows), sums_.data(),
                         sums_.cols());
     for (const auto id : detail::id_span(ids)) counts_[static_cast<std::size_t>(id)] += 1;

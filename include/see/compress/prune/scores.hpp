@@ -152,7 +152,7 @@ inline std::vector<std::vector<double>> unit_scores(const Lexicon& lexicon,
 ///
 /// \code
 ///     see::FisherScores<float> fisher(layer);
-///     fisher.add(ids, gradients);                    // as layer.backward() takes them
+///     fisher.add(ids, rows - target);  // gradients by row, as layer.backward() takes them
 ///     auto smaller = see::prune(layer, fisher.scores(), 100000);
 /// \endcode
 template <std::floating_point Scalar>
