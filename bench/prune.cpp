@@ -14,13 +14,12 @@
 // 1/2 (y . v - label)^2 with a label drawn around the model's own answer is v times a normal
 // number.
 
-#include <chrono>
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <functional>
 #include <numeric>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>

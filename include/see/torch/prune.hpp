@@ -18,11 +18,9 @@ namespace see::torch {
 /// Throws where ids are no int32 or int64 or not as many as the rows, or rows need no gradient.
 ///
 /// \code{.cpp}
-///     see::FisherScores<float> fisher(embed->layer());
 ///     auto rows = embed(ids);
-///     see::torch::collect_gradients(rows, ids, fisher, samples);
-///     loss_of(rows).backward();                               // of each of a few batches
-///     see::torch::EntangledEmbedding smaller(see::prune(embed->layer(), fisher.scores(), bytes));
+///     see::torch::collect_gradients(rows, ids, scores, samples);
+///     loss_of(rows).backward();  // of each of a few batches, then prune() by the scores
 /// \endcode
 template <class Scores>
 void collect_gradients(const Tensor& rows, const Tensor& ids, Scores& scores, double samples = 1) {
