@@ -13,6 +13,7 @@
 #include "see/torch/module.hpp"
 #include "see/torch/operation.hpp"
 #include "see/torch/pretrained.hpp"
+#include "see/torch/prune.hpp"
 #include "see/torch/share.hpp"
 #include "see/torch/tensor.hpp"
 #include "see/torch/view.hpp"
