@@ -411,8 +411,7 @@ TEST_CASE("what cannot be pruned is refused", "[prune]") {
   CHECK_THROWS_WITH(prune(model, std::span(scores).first(5), 100),
                     "pruning by 5 scores, needed one for each of 18 senses");
   CHECK_THROWS_WITH(prune(model, scores, 100),
-                    Catch::Matchers::Contains("pruning to 100 bytes, needed") &&
-                        Catch::Matchers::Contains("or more"));
+                    contains("pruning to 100 bytes, needed") && contains("or more"));
   scores[4] = std::nan("");
   CHECK_THROWS_WITH(prune(model, scores, 100),
                     "pruning by a score of nan for sense 4, needed a number or infinity");

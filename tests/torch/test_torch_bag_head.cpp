@@ -4,7 +4,6 @@
 #include "torch_layers.hpp"
 
 using namespace torch_layers;
-using Catch::Matchers::Contains;
 using see::GainScope;
 using see::torch::BagMode;
 using see::torch::EntangledEmbedding;
@@ -106,17 +105,17 @@ TEST_CASE("what bags cannot do they refuse") {
   const auto error = [&](EntangledEmbeddingBag& some, auto... arguments) {
     return error_of([&] { some(arguments...); });
   };
-  REQUIRE_THAT(error(bag, ids), Contains("needed offsets"));
-  REQUIRE_THAT(error(bag, ids.unsqueeze(0), longs({0})), Contains("a row is a bag"));
-  REQUIRE_THAT(error(bag, ids.reshape({1, 1, 3})), Contains("one or two dimensions"));
-  REQUIRE_THAT(error(bag, ids, longs({1})), Contains("offset 1 of bag 0"));
-  REQUIRE_THAT(error(bag, ids, longs({0, 2, 1})), Contains("offset 1 of bag 2"));
-  REQUIRE_THAT(error(bag, ids, doubles({0})), Contains("offsets: ids of type"));
-  REQUIRE_THAT(error(bag, ids, longs({0}), doubles({1, 1, 1})), Contains("the mode sum"));
-  REQUIRE_THAT(error(bag, ids, longs({0}), doubles({1, 1})), Contains("per_sample_weights of 2"));
-  REQUIRE_THAT(error(bag, ids, longs({0}), ::torch::ones({3})), Contains("of type Float"));
-  REQUIRE_THAT(error(last, ids, longs({0, 2})), Contains("a last offset of 2"));
-  REQUIRE_THAT(error(bag, longs({9}), longs({0})), Contains("id 9"));
+  REQUIRE_THAT(error(bag, ids), contains("needed offsets"));
+  REQUIRE_THAT(error(bag, ids.unsqueeze(0), longs({0})), contains("a row is a bag"));
+  REQUIRE_THAT(error(bag, ids.reshape({1, 1, 3})), contains("one or two dimensions"));
+  REQUIRE_THAT(error(bag, ids, longs({1})), contains("offset 1 of bag 0"));
+  REQUIRE_THAT(error(bag, ids, longs({0, 2, 1})), contains("offset 1 of bag 2"));
+  REQUIRE_THAT(error(bag, ids, doubles({0})), contains("offsets: ids of type"));
+  REQUIRE_THAT(error(bag, ids, longs({0}), doubles({1, 1, 1})), contains("the mode sum"));
+  REQUIRE_THAT(error(bag, ids, longs({0}), doubles({1, 1})), contains("per_sample_weights of 2"));
+  REQUIRE_THAT(error(bag, ids, longs({0}), ::torch::ones({3})), contains("of type Float"));
+  REQUIRE_THAT(error(last, ids, longs({0, 2})), contains("a last offset of 2"));
+  REQUIRE_THAT(error(bag, longs({9}), longs({0})), contains("id 9"));
 }
 
 TEST_CASE("logits are products with the dense table, and so are their gradients") {
@@ -249,26 +248,26 @@ TEST_CASE("what the head cannot do it refuses") {
     return error_of([&] { see::torch::cross_entropy(embedding, states, words, options); });
   };
   REQUIRE_THAT(error(hidden.to(::torch::kFloat), targets),
-               Contains("hidden states of type Float, needed Double"));
+               contains("hidden states of type Float, needed Double"));
   REQUIRE_THAT(error(::torch::randn({2, 7}, ::torch::kDouble), targets),
-               Contains("hidden states of 2 x 7, needed 8"));
-  REQUIRE_THAT(error(hidden, longs({1})), Contains("targets of 1, needed 2"));
-  REQUIRE_THAT(error(hidden, longs({1, 7})), Contains("target 7 at position 1"));
-  REQUIRE_THAT(error(hidden, doubles({1, 0})), Contains("ids of type Double"));
+               contains("hidden states of 2 x 7, needed 8"));
+  REQUIRE_THAT(error(hidden, longs({1})), contains("targets of 1, needed 2"));
+  REQUIRE_THAT(error(hidden, longs({1, 7})), contains("target 7 at position 1"));
+  REQUIRE_THAT(error(hidden, doubles({1, 0})), contains("ids of type Double"));
   see::torch::CrossEntropyOptions options;
-  REQUIRE_THAT(error(hidden, targets, options.reduction(::torch::kNone)), Contains("kNone"));
+  REQUIRE_THAT(error(hidden, targets, options.reduction(::torch::kNone)), contains("kNone"));
   options = {};
-  REQUIRE_THAT(error(hidden, targets, options.weight(doubles({1}))), Contains("a weight"));
+  REQUIRE_THAT(error(hidden, targets, options.weight(doubles({1}))), contains("a weight"));
   options = {};
   options.label_smoothing(1.5);
-  REQUIRE_THAT(error(hidden, targets, options), Contains("label_smoothing of 1.5"));
+  REQUIRE_THAT(error(hidden, targets, options), contains("label_smoothing of 1.5"));
   options.label_smoothing(0.5);
   REQUIRE_THAT(error_of([&] {
                  see::torch::sampled_cross_entropy(embedding, hidden, targets,
                                                    see::Candidates::all(7), options);
                }),
-               Contains("needed 0 with candidates"));
+               contains("needed 0 with candidates"));
   REQUIRE_THAT(
       error_of([&] { see::torch::logits(embedding, ::torch::randn({3}, ::torch::kDouble)); }),
-      Contains("hidden states of 3, needed 8"));
+      contains("hidden states of 3, needed 8"));
 }

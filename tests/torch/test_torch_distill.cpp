@@ -4,7 +4,6 @@
 #include "torch_layers.hpp"
 
 using namespace torch_layers;
-using Catch::Matchers::Contains;
 using see::torch::AnyEmbedding;
 using see::torch::DistillOptions;
 using see::torch::DistillProgress;
@@ -86,18 +85,18 @@ TEST_CASE("the losses of distillation are their formulas") {
   REQUIRE(see::torch::soft_loss(own, other, targets, soft_options).item<double>() ==
           Approx(0.25 * 9 * soft + 0.75 * task));
 
-  REQUIRE_THAT(error_of([&] { see::torch::match_loss(student, {}); }), Contains("hidden layers"));
+  REQUIRE_THAT(error_of([&] { see::torch::match_loss(student, {}); }), contains("hidden layers"));
   REQUIRE_THAT(error_of([&] {
                  see::torch::match_loss(student, {::torch::ones({1}), teacher.hidden, {}});
                }),
-               Contains("embeddings of 3 x 4 and 1"));
+               contains("embeddings of 3 x 4 and 1"));
   REQUIRE_THAT(error_of([&] { see::torch::soft_loss(own, other[0], targets); }),
-               Contains("other sizes"));
+               contains("other sizes"));
   REQUIRE_THAT(error_of([&] {
                  see::torch::soft_loss(own, other, targets,
                                        see::torch::SoftLossOptions().temperature(0));
                }),
-               Contains("temperature 0"));
+               contains("temperature 0"));
 }
 
 TEST_CASE("learning rates rise along a line and fall along a cosine") {
@@ -140,9 +139,9 @@ TEST_CASE("a student learns from its teacher, and resumes to the same numbers") 
     const auto needed = whole.student->parameters(), found = second.student->parameters();
     for (std::size_t i = 0; i < needed.size(); ++i) REQUIRE(::torch::equal(found[i], needed[i]));
     REQUIRE_THAT(error_of([&] { Run().train(keep().match_steps(61)); }),
-                 Contains("a checkpoint of 60 and 40 steps, needed the options' 61 and 40"));
+                 contains("a checkpoint of 60 and 40 steps, needed the options' 61 and 40"));
   }
   Run frozen;
   for (auto& parameter : frozen.student->parameters()) parameter.set_requires_grad(false);
-  REQUIRE_THAT(error_of([&] { frozen.train(options()); }), Contains("needs a gradient"));
+  REQUIRE_THAT(error_of([&] { frozen.train(options()); }), contains("needs a gradient"));
 }

@@ -3,7 +3,6 @@
 #include "torch_layers.hpp"
 
 using namespace torch_layers;
-using Catch::Matchers::Contains;
 using see::GainScope;
 using see::torch::EntangledEmbedding;
 using see::torch::EntangledEmbeddingOptions;
@@ -122,7 +121,7 @@ TEST_CASE("parameters of an entangled module are ordinary ones") {
         see::make_parts<double>(see::Shape({3, 3}, 8), builder.finish(), 2,
                                 {.gains = GainScope::term, .layer_norm = true}));
     ::torch::load(other, stream);
-    REQUIRE_THAT(error_of([&] { other(ids); }), Contains("of a lexicon with checksum"));
+    REQUIRE_THAT(error_of([&] { other(ids); }), contains("of a lexicon with checksum"));
   }
   SECTION("frozen ones get no gradient") {
     module->freeze();
@@ -176,38 +175,38 @@ TEST_CASE("fresh layers follow torch's generator") {
   REQUIRE(deviation < 2);
   std::stringstream text;
   text << a;
-  REQUIRE_THAT(text.str(), Contains("num_embeddings=300, embedding_dim=48, factors="));
+  REQUIRE_THAT(text.str(), contains("num_embeddings=300, embedding_dim=48, factors="));
 }
 
 TEST_CASE("what an entangled module cannot do it refuses") {
   EntangledEmbedding module(small_parts());
   const auto error = [&](const Tensor& ids) { return error_of([&] { module(ids); }); };
   REQUIRE_THAT(error(::torch::tensor({1, 7})),
-               Contains("id 7 at position 1, needed one of 7 rows"));
-  REQUIRE_THAT(error(::torch::tensor({-1})), Contains("id -1 at position 0"));
-  REQUIRE_THAT(error(::torch::tensor({1.0})), Contains("ids of type"));
-  REQUIRE_THAT(error(Tensor()), Contains("not defined"));
+               contains("id 7 at position 1, needed one of 7 rows"));
+  REQUIRE_THAT(error(::torch::tensor({-1})), contains("id -1 at position 0"));
+  REQUIRE_THAT(error(::torch::tensor({1.0})), contains("ids of type"));
+  REQUIRE_THAT(error(Tensor()), contains("not defined"));
   REQUIRE_THAT(
       error(::torch::empty({2}, ::torch::TensorOptions(::torch::kLong).device(::torch::kMeta))),
-      Contains("on meta, needed the CPU"));
-  REQUIRE_THAT(error(::torch::tensor({{1, 0}}).to_sparse()), Contains("sparse layout"));
+      contains("on meta, needed the CPU"));
+  REQUIRE_THAT(error(::torch::tensor({{1, 0}}).to_sparse()), contains("sparse layout"));
 
   const EntangledEmbeddingOptions options(10, 4);
   const auto refused = [](const EntangledEmbeddingOptions& some) {
     return error_of([&] { EntangledEmbedding{some}; });
   };
-  REQUIRE_THAT(refused(EntangledEmbeddingOptions(10, 4).max_norm(1)), Contains("max_norm"));
+  REQUIRE_THAT(refused(EntangledEmbeddingOptions(10, 4).max_norm(1)), contains("max_norm"));
   REQUIRE_THAT(refused(EntangledEmbeddingOptions(10, 4).scale_grad_by_freq(true)),
-               Contains("scale_grad_by_freq"));
-  REQUIRE_THAT(refused(EntangledEmbeddingOptions(10, 4).sparse(true)), Contains("sparse"));
-  REQUIRE_THAT(refused(EntangledEmbeddingOptions(0, 4)), Contains("positive sizes"));
-  REQUIRE_THAT(refused(EntangledEmbeddingOptions(10, 4).padding_idx(10)), Contains("padding_idx"));
+               contains("scale_grad_by_freq"));
+  REQUIRE_THAT(refused(EntangledEmbeddingOptions(10, 4).sparse(true)), contains("sparse"));
+  REQUIRE_THAT(refused(EntangledEmbeddingOptions(0, 4)), contains("positive sizes"));
+  REQUIRE_THAT(refused(EntangledEmbeddingOptions(10, 4).padding_idx(10)), contains("padding_idx"));
 
   SECTION("second derivatives") {
     const Tensor rows = module(::torch::tensor({1}));
     const auto first =
         ::torch::autograd::grad({rows.square().sum()}, module->parameters(), {}, true, true);
-    REQUIRE_THAT(error_of([&] { first[0].sum().backward(); }), Contains("double backward"));
+    REQUIRE_THAT(error_of([&] { first[0].sum().backward(); }), contains("double backward"));
   }
   SECTION("parameters that change between forward and backward") {
     const Tensor rows = module(::torch::tensor({1}));
@@ -215,19 +214,19 @@ TEST_CASE("what an entangled module cannot do it refuses") {
       const ::torch::NoGradGuard guard;
       module->tensors()[0].mul_(2);
     }
-    REQUIRE_THROWS_WITH(rows.sum().backward(), Contains("modified by an inplace operation"));
+    REQUIRE_THROWS_WITH(rows.sum().backward(), contains("modified by an inplace operation"));
   }
   SECTION("parameters of other types and sizes") {
     module->to(::torch::kHalf);
-    REQUIRE_THAT(error(::torch::tensor({1})), Contains("type Half, needed Float or Double"));
+    REQUIRE_THAT(error(::torch::tensor({1})), contains("type Half, needed Float or Double"));
     module->to(::torch::kDouble);
     module->tensors()[0].set_data(::torch::zeros({5, 3, 2}, ::torch::kDouble).transpose(1, 2));
-    REQUIRE_THAT(error(::torch::tensor({1})), Contains("not contiguous"));
+    REQUIRE_THAT(error(::torch::tensor({1})), contains("not contiguous"));
     module->tensors()[0].set_data(::torch::zeros({4, 2, 3}, ::torch::kDouble));
-    REQUIRE_THAT(error(::torch::tensor({1})), Contains("of 4 x 2 x 3, needed 5 x 2 x 3"));
+    REQUIRE_THAT(error(::torch::tensor({1})), contains("of 4 x 2 x 3, needed 5 x 2 x 3"));
   }
   SECTION("other tensors than the structure's") {
     REQUIRE_THAT(error_of([&] { EntangledEmbedding(module->structure(), std::vector<Tensor>{}); }),
-                 Contains("0 parameters, needed the layer's 1"));
+                 contains("0 parameters, needed the layer's 1"));
   }
 }

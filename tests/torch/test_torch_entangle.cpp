@@ -6,7 +6,6 @@
 #include "torch_layers.hpp"
 
 using namespace torch_layers;
-using Catch::Matchers::Contains;
 using see::GainScope;
 using see::torch::AnyEmbedding;
 using see::torch::EntangledEmbedding;
@@ -75,11 +74,11 @@ TEST_CASE("a layer fitted to a dense table is near to it and trains") {
   REQUIRE_THAT(error_of([] {
                  EntangledEmbedding::from_pretrained(::torch::ones({3}), FromPretrainedOptions());
                }),
-               Contains("to_table: a table of type Float and 3, needed rows x dim"));
+               contains("to_table: a table of type Float and 3, needed rows x dim"));
   REQUIRE_THAT(error_of([&] {
                  EntangledEmbedding::from_pretrained(table, FromPretrainedOptions().ratio(1e6));
                }),
-               Contains("bytes"));
+               contains("bytes"));
 }
 
 TEST_CASE("a module goes to a model file and comes back") {
@@ -120,9 +119,9 @@ TEST_CASE("entangle exchanges the tables of a model") {
   }
   REQUIRE(error_of_rows(model->target->entangled()->to_dense(), dense) ==
           Approx(report.tables[1].relative_error));
-  REQUIRE_THAT(report.to_string(), Contains("plain: 16000 -> ") && Contains("not in place"));
+  REQUIRE_THAT(report.to_string(), contains("plain: 16000 -> ") && contains("not in place"));
   for (const auto& item : model->named_parameters())
-    REQUIRE_THAT(item.key(), !Contains("source.table.weight"));
+    REQUIRE_THAT(item.key(), !contains("source.table.weight"));
 
   const Tensor after = model(ids);
   REQUIRE(after.sizes() == before.sizes());
@@ -134,13 +133,13 @@ TEST_CASE("entangle exchanges the tables of a model") {
   ::torch::optim::Adam adam(see::torch::unique_parameters(*model));
   adam.step();
   REQUIRE(largest_difference(model(ids), after) > 1e-6);
-  REQUIRE_THAT(error_of([&] { model->source->dense(); }), Contains("but it is entangled"));
+  REQUIRE_THAT(error_of([&] { model->source->dense(); }), contains("but it is entangled"));
 
   std::stringstream stream;
   ::torch::save(model, stream);
   Translator other;
   for (const auto& table : {other->source, other->target})
-    REQUIRE_THAT(error_of([&] { table->entangled(); }), Contains("but it is dense"));
+    REQUIRE_THAT(error_of([&] { table->entangled(); }), contains("but it is dense"));
   other->source->entangle(EntangledEmbedding(report.tables[0].layer->layer()));
   other->target->entangle(EntangledEmbedding(report.tables[1].layer->layer()));
   ::torch::load(other, stream);
@@ -176,15 +175,15 @@ TEST_CASE("tables share one inventory") {
                  from_pretrained_shared({::torch::ones({3, 4}), ::torch::ones({3, 5})},
                                         {std::nullopt, std::nullopt});
                }),
-               Contains("a table of 3 x 5, needed the width of the first, 3 x 4"));
-  REQUIRE_THAT(error_of([] { from_pretrained_shared({}, {}); }), Contains("0 tables"));
+               contains("a table of 3 x 5, needed the width of the first, 3 x 4"));
+  REQUIRE_THAT(error_of([] { from_pretrained_shared({}, {}); }), contains("0 tables"));
   REQUIRE_THAT(error_of([] {
                  const Tensor table = table_of(300, 16);
                  from_pretrained_shared(
                      {table, table}, {std::nullopt, std::nullopt},
                      FromPretrainedOptions().compress({.ratio = 8, .method = "trellis"}));
                }),
-               Contains("needed terms alone"));
+               contains("needed terms alone"));
 }
 
 TEST_CASE("parts of a layer have its rows") {
@@ -215,15 +214,15 @@ TEST_CASE("an embedding of either kind has the same head") {
   REQUIRE(::torch::equal(copy->forward(targets), entangled(targets)));
   REQUIRE_FALSE(copy->parameters()[0].is_same(entangled->parameters()[0]));
   REQUIRE_THAT(error_of([&] { any->entangle(EntangledEmbedding(21, 8)); }),
-               Contains("a table of 21 x 8, needed 20 x 8"));
+               contains("a table of 21 x 8, needed 20 x 8"));
   const auto none = std::make_shared<TranslatorImpl>();
   REQUIRE_THAT(error_of([&] {
                  see::torch::entangle(
                      none, EntangleOptions().filter([](const std::string&) { return false; }));
                }),
-               Contains("without a dense table"));
+               contains("without a dense table"));
   const ::torch::nn::Embedding limited(::torch::nn::EmbeddingOptions(9, 4).max_norm(1));
-  REQUIRE_THAT(error_of([&] { see::torch::entangle(limited); }), Contains("max_norm"));
+  REQUIRE_THAT(error_of([&] { see::torch::entangle(limited); }), contains("max_norm"));
 }
 
 TEST_CASE("two hundred steps of Adam are those of the same equation in torch's operations") {

@@ -11,6 +11,7 @@
 #include "see/compress/baseline/word2ketxs_method.hpp"
 #include "see/compress/induced/induced_method.hpp"
 #include "see/compress/knowledge/knowledge_method.hpp"
+#include "see/compress/knowledge/sense_products.hpp"
 #include "see/compress/methods.hpp"
 #include "see/compress/plan/auto_method.hpp"
 #include "see/compress/trellis/trellis_method.hpp"
@@ -21,8 +22,9 @@ namespace see {
 namespace detail {
 
 inline constexpr std::array methods{
-    auto_method, trellis_method, induced_method, see_method, hybrid_method, int8_method,
-    int4_method, svd_method,     tt_method,      pq_method,  pca_method,    word2ketxs_method,
+    auto_method,   trellis_method, induced_method,    see_method, hybrid_method,
+    senses_method, int8_method,    int4_method,       svd_method, tt_method,
+    pq_method,     pca_method,     word2ketxs_method,
 };
 
 }  // namespace detail
