@@ -2,51 +2,21 @@
 
 #include <torch/torch.h>
 
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "lm/fit_table.hpp"
 #include "lm/model.hpp"
 #include "lm/run.hpp"
 #include "lm/saved_model.hpp"
 #include "lm/text.hpp"
-#include "lm/train.hpp"
 #include "see/torch/distill.hpp"
+#include "transformer/fit_table.hpp"
+#include "transformer/program.hpp"
+#include "transformer/train.hpp"
 
 /// The steps between a text and a small model, apart from the command line.
 namespace lm {
-
-/// A line of progress on stderr, at most one in two seconds, and the last.
-class ProgressLine {
- public:
-  template <class Text>
-  void operator()(bool is_last, const Text& text) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!is_last && now - last_ < std::chrono::seconds(2)) return;
-    last_ = now;
-    std::fprintf(stderr, "%s\n", text().c_str());
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
-template <class... Values>
-std::string format(const char* pattern, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, pattern, values...);
-  return text;
-}
-
-/// A file next to `output` that is gone when the command has written that.
-inline std::filesystem::path checkpoint_of(const std::filesystem::path& output) {
-  auto path = output;
-  return path += ".checkpoint";
-}
 
 struct TeacherOptions {
   ModelOptions model = {};
@@ -85,29 +55,6 @@ inline SavedModel train_teacher(const std::vector<std::string>& lines, TeacherOp
   });
   saved.model->eval();
   return saved;
-}
-
-struct Compressed {
-  double relative_error = 0;
-  std::int64_t bytes_before = 0, bytes_after = 0;
-  std::int64_t parameters_before = 0, parameters_after = 0;
-};
-
-/// Puts a fitted layer in the place of the model's dense table.
-inline Compressed compress_table(SavedModel& saved, const FitTableOptions& options) {
-  see::torch::AnyEmbedding table = saved.model->table();
-  see::detail::require(!table->is_entangled(),
-                       "a model whose table is compressed, needed one with a dense table");
-  const torch::Tensor weight = table->dense()->weight.detach();
-  Compressed result;
-  result.bytes_before = table_bytes(table);
-  result.parameters_before = table_parameters(table);
-  const auto layer = fit_table(weight, options);
-  result.relative_error = relative_error(layer, weight);
-  table->entangle(layer);
-  result.bytes_after = table_bytes(table);
-  result.parameters_after = table_parameters(table);
-  return result;
 }
 
 struct StudentOptions {

@@ -41,7 +41,7 @@ inline bool run_demo(const DemoOptions& options) {
   std::filesystem::remove(path);
   std::fprintf(stderr, "compressing its table\n");
   const Compressed table =
-      compress_table(student, {.ratio = options.ratio, .method = options.method});
+      compress_table(student.model->table(), {.ratio = options.ratio, .method = options.method});
   const Evaluation before = evaluate(student, held_out);
 
   std::fprintf(stderr, "distilling\n");

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <string>
 
-#include "lm/arguments.hpp"
 #include "lm/commands.hpp"
 #include "lm/demo.hpp"
+#include "transformer/arguments.hpp"
+#include "transformer/program.hpp"
 
 namespace {
+
+using transformer::number, transformer::output_of, transformer::set_threads;
 
 constexpr const char* help =
     R"(lm: a small language model, its word table compressed, and what distillation brings back.
@@ -40,6 +42,7 @@ distill   --steps1 500 --steps2 1000 --batch 16 --rate 0.001 --warmup 50 --tempe
           --soft 0.5 (share of the soft targets) --hidden 1 (weight of hidden states) --seed 2
 generate  --temperature 0 (the most likely word) --seed 1
 demo      --ratio 10 --method induced --steps 300 --steps1 100
+train, distill --checkpoint-every 500    steps
 all       --threads 0     of torch; 0: as it chooses
 
 train and distill keep OUTPUT.checkpoint while they run. The same command goes on from it.
@@ -47,22 +50,6 @@ A word is a run of letters, digits and apostrophes or another character; the end
 as one. Exit codes: 0; 1 where the demo's student got no better; 2 where the command line makes no
 sense; 3 where something else failed.
 )";
-
-long long number(std::int64_t value) { return static_cast<long long>(value); }
-
-/// Where the command writes to. Throws where there is no such folder, before hours of work.
-std::filesystem::path output_of(lm::Arguments& arguments) {
-  const std::filesystem::path output = arguments.text("output");
-  const auto folder = output.parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder))
-    throw see::FileError("no folder " + folder.string() + " to write to");
-  return output;
-}
-
-void set_threads(lm::Arguments& arguments) {
-  const auto threads = arguments.integer("threads", 0, 0);
-  if (threads > 0) torch::set_num_threads(static_cast<int>(threads));
-}
 
 int train(lm::Arguments arguments) {
   const auto text = arguments.plain({"TEXT"})[0];
@@ -77,6 +64,7 @@ int train(lm::Arguments arguments) {
   options.train.rate = arguments.real("rate", 0.002);
   options.train.warmup = arguments.integer("warmup", 100);
   options.train.checkpoint = lm::checkpoint_of(output);
+  options.train.checkpoint_every = arguments.integer("checkpoint-every", 500);
   options.batch = arguments.integer("batch", 16);
   options.least = arguments.integer("least", 3);
   options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 1, 0));
@@ -112,7 +100,7 @@ int compress(lm::Arguments arguments) {
   arguments.finish();
 
   lm::SavedModel saved = lm::load(teacher);
-  const lm::Compressed table = lm::compress_table(saved, options);
+  const lm::Compressed table = lm::compress_table(saved.model->table(), options);
   lm::save(output, saved);
   std::printf(
       "bytes of the table: %lld -> %lld, trained numbers: %lld -> %lld, relative error %.4f\n",
@@ -125,15 +113,7 @@ int distill(lm::Arguments arguments) {
   const auto names = arguments.plain({"TEACHER", "STUDENT", "TEXT"});
   const std::filesystem::path output = output_of(arguments);
   lm::StudentOptions options;
-  options.distill.match_steps(arguments.integer("steps1", 500, 0))
-      .distill_steps(arguments.integer("steps2", 1000, 0))
-      .learning_rate(arguments.real("rate", 0.001))
-      .warmup(arguments.integer("warmup", 50))
-      .hidden_weight(arguments.real("hidden", 1))
-      .checkpoint(lm::checkpoint_of(output));
-  options.distill.soft()
-      .temperature(arguments.real("temperature", 2, 0.01))
-      .soft_share(std::min(1.0, arguments.real("soft", 0.5)));
+  options.distill = transformer::distill_options(arguments, output);
   options.batch = arguments.integer("batch", 16);
   options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 2, 0));
   set_threads(arguments);
@@ -203,16 +183,5 @@ int run(int count, char** values) {
 }  // namespace
 
 int main(int count, char** values) {
-  try {
-    return run(count, values);
-  } catch (const lm::UsageError& error) {
-    std::fprintf(stderr, "lm: %s\n", error.what());
-    return 2;
-  } catch (const c10::Error& error) {
-    std::fprintf(stderr, "lm: %s\n", error.what_without_backtrace());
-    return 3;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "lm: %s\n", error.what());
-    return 3;
-  }
+  return transformer::exit_code("lm", [&] { return run(count, values); });
 }

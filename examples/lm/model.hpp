@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "lm/text.hpp"
-#include "lm/tied_loss.hpp"
-#include "lm/transformer.hpp"
 #include "see/torch/any_embedding.hpp"
 #include "see/torch/distill_loss.hpp"
+#include "transformer/block.hpp"
+#include "transformer/tied_loss.hpp"
 
 namespace lm {
 
@@ -81,11 +81,10 @@ class LanguageModelImpl : public torch::nn::Module {
   torch::Tensor run(const torch::Tensor& rows, std::int64_t first, std::vector<KeysValues>* caches,
                     std::vector<torch::Tensor>* states) {
     const std::int64_t count = rows.size(1);
-    torch::Tensor mask;
-    if (count > 1) mask = causal_mask(count, first + count);
     torch::Tensor x = drop_(rows + positions_.slice(0, first, first + count));
     for (std::size_t i = 0; i < blocks_->size(); ++i) {
-      x = blocks_->ptr<BlockImpl>(i)->forward(x, mask, caches ? &(*caches)[i] : nullptr);
+      x = blocks_->ptr<BlockImpl>(i)->forward(x, Reach{.causal = true},
+                                              caches ? &(*caches)[i] : nullptr);
       if (states) states->push_back(x);
     }
     x = norm_(x);

@@ -101,7 +101,7 @@ TEST_CASE("lm: every kind of table is trained, saved and loaded") {
     lm::ModelOptions options = small_model();
     options.words = 300;
     saved.model = lm::LanguageModel(options);
-    const auto table = lm::compress_table(saved, {.ratio = 2, .method = method});
+    const auto table = lm::compress_table(saved.model->table(), {.ratio = 2, .method = method});
     INFO(method);
     REQUIRE(table.bytes_after <= table.bytes_before / 2);
     REQUIRE((table.parameters_after == 0) == (std::string(method) == "int4"));

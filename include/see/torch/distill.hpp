@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "see/core/progress.hpp"
+#include "see/torch/checkpoint.hpp"
 #include "see/torch/distill_loss.hpp"
 #include "see/torch/share.hpp"
 
@@ -82,8 +83,8 @@ class Distiller {
         adam_(parameters_, ::torch::optim::AdamOptions(options_.learning_rate())) {}
 
   /// Trains from the checkpoint, or from the start where there is none, and returns the last loss.
-  /// Throws see::Error where the checkpoint is of other numbers of steps, see::Cancelled where
-  /// progress returns false.
+  /// Throws see::Error where the checkpoint is of other numbers of steps, see::FileError where it
+  /// is damaged or cannot be written, see::Cancelled where progress returns false.
   double train(const std::function<Batch(std::int64_t step)>& batch) {
     const std::int64_t steps = options_.match_steps() + options_.distill_steps();
     DistillProgress now{.steps = steps};
@@ -146,46 +147,24 @@ class Distiller {
     now.loss = loss.template item<double>();
   }
 
-  /// The generator that dropout draws from.
-  static ::at::Generator generator() { return ::at::detail::getDefaultCPUGenerator(); }
-
   void save(const DistillProgress& now) const {
-    ::torch::serialize::OutputArchive archive, student, adam;
-    module_->save(student);
-    adam_.save(adam);
-    archive.write("student", student);
-    archive.write("adam", adam);
-    archive.write(
-        "progress",
-        ::torch::tensor({static_cast<double>(now.step), static_cast<double>(options_.match_steps()),
-                         static_cast<double>(options_.distill_steps()), now.loss},
-                        ::at::kDouble));
-    archive.write("generator", generator().get_state());
-    auto aside = options_.checkpoint();
-    aside += ".new";
-    archive.save_to(aside.string());
-    std::filesystem::rename(aside, options_.checkpoint());  // whole or not at all
+    detail::save_checkpoint(
+        options_.checkpoint(), *module_, adam_,
+        {static_cast<double>(now.step), static_cast<double>(options_.match_steps()),
+         static_cast<double>(options_.distill_steps()), now.loss});
   }
 
   void load(DistillProgress& now) {
-    ::torch::serialize::InputArchive archive, student, adam;
-    archive.load_from(options_.checkpoint().string());
-    Tensor progress, state;
-    archive.read("progress", progress);
-    const auto number = [&](int i) { return progress[i].template item<double>(); };
-    see::detail::require(number(1) == static_cast<double>(options_.match_steps()) &&
-                             number(2) == static_cast<double>(options_.distill_steps()),
-                         "a checkpoint of ", number(1), " and ", number(2),
-                         " steps, needed the options' ", options_.match_steps(), " and ",
-                         options_.distill_steps());
-    archive.read("student", student);
-    archive.read("adam", adam);
-    archive.read("generator", state);
-    module_->load(student);
-    adam_.load(adam);
-    generator().set_state(state);
-    now.step = static_cast<std::int64_t>(number(0));
-    now.loss = number(3);
+    const auto check = [&](const std::vector<double>& numbers) {
+      see::detail::require(numbers[1] == static_cast<double>(options_.match_steps()) &&
+                               numbers[2] == static_cast<double>(options_.distill_steps()),
+                           "a checkpoint of ", numbers[1], " and ", numbers[2],
+                           " steps, needed the options' ", options_.match_steps(), " and ",
+                           options_.distill_steps());
+    };
+    const auto numbers = detail::load_checkpoint(options_.checkpoint(), *module_, adam_, 4, check);
+    now.step = static_cast<std::int64_t>(numbers[0]);
+    now.loss = numbers[3];
   }
 
   Model teacher_, student_;

@@ -4,6 +4,7 @@
 
 #include "see/torch/any_embedding.hpp"
 #include "see/torch/bag.hpp"
+#include "see/torch/checkpoint.hpp"
 #include "see/torch/cross_entropy.hpp"
 #include "see/torch/distill.hpp"
 #include "see/torch/distill_loss.hpp"

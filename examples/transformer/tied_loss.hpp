@@ -13,7 +13,7 @@
 #include "see/torch/any_embedding.hpp"
 
 /// Cross-entropy over the words of a tied table that never has the logits of all positions.
-namespace lm {
+namespace transformer {
 
 /// see::cross_entropy of a dense table: torch's own has all logits, and is as fast as the BLAS that
 /// LibTorch was given, which may be the reference one.
@@ -61,14 +61,28 @@ class DenseLoss : public torch::autograd::Function<DenseLoss> {
   }
 };
 
-/// The mean over the targets that are not -100 of -log softmax(<hidden, rows>)[target].
+/// What label smoothing adds to the mean loss: s * mean of (<h, row of the target> - <h, mean
+/// row>), as (1 - s) * loss + s * mean over words of -log p says with logits <h, row>.
+inline torch::Tensor smoothing_term(const torch::Tensor& weight, const torch::Tensor& hidden,
+                                    const torch::Tensor& targets, double smoothing) {
+  const torch::Tensor words = targets.flatten(), counts = words.ne(-100);
+  const torch::Tensor rows = weight.index_select(0, words.clamp_min(0)) - weight.mean(0);
+  const torch::Tensor apart = (hidden.reshape({words.numel(), -1}) * rows).sum(-1);
+  return smoothing * (apart * counts).sum() / counts.sum().clamp_min(1);
+}
+
+/// The mean over the targets that are not -100 of -log softmax(<hidden, rows>)[target], with label
+/// smoothing as torch has it.
 inline torch::Tensor tied_loss(const see::torch::AnyEmbedding& table, const torch::Tensor& hidden,
-                               const torch::Tensor& targets) {
-  if (table->is_entangled()) return table->cross_entropy(hidden, targets);
+                               const torch::Tensor& targets, double smoothing = 0) {
+  if (table->is_entangled())
+    return table->cross_entropy(hidden, targets,
+                                see::torch::CrossEntropyOptions().label_smoothing(smoothing));
   const torch::Tensor& weight = table->dense()->weight;
   const bool wants_gradients =
       torch::GradMode::is_enabled() && (weight.requires_grad() || hidden.requires_grad());
-  return DenseLoss::apply(weight, hidden, targets, wants_gradients);
+  const torch::Tensor loss = DenseLoss::apply(weight, hidden, targets, wants_gradients);
+  return smoothing == 0 ? loss : loss + smoothing_term(weight, hidden, targets, smoothing);
 }
 
-}  // namespace lm
+}  // namespace transformer

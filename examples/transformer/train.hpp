@@ -8,14 +8,15 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "see/torch/checkpoint.hpp"
 #include "see/torch/distill.hpp"
 #include "see/torch/share.hpp"
 
 /// A training loop for any module.
-namespace lm {
+namespace transformer {
 
 struct TrainProgress {
   std::int64_t step = 0, steps = 0;
@@ -29,6 +30,7 @@ struct TrainOptions {
   double rate = 1e-3;  ///< of Adam, at its highest
   std::int64_t warmup = 100;
   double last_rate = 0.05;                ///< share of it at the end, by a cosine
+  double beta2 = 0.999;                   ///< of Adam
   double clip = 1;                        ///< largest norm of a gradient
   std::filesystem::path checkpoint = {};  ///< a file to go on from and to keep; empty: none
   std::int64_t checkpoint_every = 500;
@@ -44,7 +46,7 @@ class Trainer {
       : module_(std::move(module)),
         options_(std::move(options)),
         parameters_(see::torch::unique_parameters(*module_)),
-        adam_(parameters_, torch::optim::AdamOptions(options_.rate)) {}
+        adam_(parameters_, torch::optim::AdamOptions(options_.rate).betas({0.9, options_.beta2})) {}
 
   void train(const std::function<torch::Tensor(std::int64_t)>& loss) {
     const auto& file = options_.checkpoint;
@@ -75,38 +77,21 @@ class Trainer {
   }
 
  private:
-  static at::Generator generator() { return at::detail::getDefaultCPUGenerator(); }
-
   void save(std::int64_t step) const {
-    torch::serialize::OutputArchive archive, module, adam;
-    module_->save(module);
-    adam_.save(adam);
-    archive.write("module", module);
-    archive.write("adam", adam);
-    archive.write("steps", torch::tensor({step, options_.steps}, torch::kLong));
-    archive.write("generator", generator().get_state());
-    auto aside = options_.checkpoint;
-    aside += ".new";
-    archive.save_to(aside.string());
-    std::filesystem::rename(aside, options_.checkpoint);  // whole or not at all
+    see::torch::detail::save_checkpoint(
+        options_.checkpoint, *module_, adam_,
+        {static_cast<double>(step), static_cast<double>(options_.steps)});
   }
 
   std::int64_t load() {
-    torch::serialize::InputArchive archive, module, adam;
-    archive.load_from(options_.checkpoint.string());
-    torch::Tensor steps, state;
-    archive.read("steps", steps);
-    const auto planned = steps[1].item<std::int64_t>();
-    see::detail::require(planned == options_.steps, "checkpoint ", options_.checkpoint.string(),
-                         " of ", planned, " steps, needed one of ", options_.steps,
-                         ", or none: remove it");
-    archive.read("module", module);
-    archive.read("adam", adam);
-    archive.read("generator", state);
-    module_->load(module);
-    adam_.load(adam);
-    generator().set_state(state);
-    return steps[0].item<std::int64_t>();
+    const auto check = [&](const std::vector<double>& numbers) {
+      see::detail::require(numbers[1] == static_cast<double>(options_.steps), "checkpoint ",
+                           options_.checkpoint.string(), " of ", numbers[1],
+                           " steps, needed one of ", options_.steps, ", or none: remove it");
+    };
+    const auto numbers =
+        see::torch::detail::load_checkpoint(options_.checkpoint, *module_, adam_, 2, check);
+    return static_cast<std::int64_t>(numbers[0]);
   }
 
   std::shared_ptr<torch::nn::Module> module_;
@@ -115,4 +100,4 @@ class Trainer {
   torch::optim::Adam adam_;
 };
 
-}  // namespace lm
+}  // namespace transformer

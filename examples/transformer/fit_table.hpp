@@ -13,11 +13,12 @@
 #include "see/compress/fit.hpp"
 #include "see/core/random.hpp"
 #include "see/file/model_bytes.hpp"
+#include "see/torch/any_embedding.hpp"
 #include "see/torch/embedding.hpp"
 #include "see/torch/pretrained.hpp"
 
 /// Layers that take the place of a trained table.
-namespace lm {
+namespace transformer {
 
 struct FitTableOptions {
   double ratio = 10;
@@ -139,4 +140,41 @@ inline double relative_error(const see::torch::EntangledEmbedding& fitted,
   return ((fitted->to_dense() - weight).square().sum() / weight.square().sum()).item<double>();
 }
 
-}  // namespace lm
+/// Bytes of the table as a model file has it with factors in halves, which is what ratios count;
+/// a dense one: 4 a number.
+inline std::int64_t table_bytes(const see::torch::AnyEmbedding& table) {
+  if (!table->is_entangled()) return 4 * table->num_embeddings() * table->embedding_dim();
+  const see::Model<float> model{table->entangled()->layer()};
+  return static_cast<std::int64_t>(see::model_bytes(model, see::Precision::f16).total);
+}
+
+/// Numbers of the table that are trained; 0 where it is codes.
+inline std::int64_t table_parameters(const see::torch::AnyEmbedding& table) {
+  std::int64_t numbers = 0;
+  for (const auto& tensor : table->parameters()) numbers += tensor.numel();
+  return numbers;
+}
+
+struct Compressed {
+  double relative_error = 0;
+  std::int64_t bytes_before = 0, bytes_after = 0;
+  std::int64_t parameters_before = 0, parameters_after = 0;
+};
+
+/// Puts a fitted layer in the place of a dense table.
+inline Compressed compress_table(see::torch::AnyEmbedding table, const FitTableOptions& options) {
+  see::detail::require(!table->is_entangled(),
+                       "a model whose table is compressed, needed one with a dense table");
+  const torch::Tensor weight = table->dense()->weight.detach();
+  Compressed result;
+  result.bytes_before = table_bytes(table);
+  result.parameters_before = table_parameters(table);
+  const auto layer = fit_table(weight, options);
+  result.relative_error = relative_error(layer, weight);
+  table->entangle(layer);
+  result.bytes_after = table_bytes(table);
+  result.parameters_after = table_parameters(table);
+  return result;
+}
+
+}  // namespace transformer

@@ -13,7 +13,7 @@
 #include "see/error.hpp"
 
 /// Plain words and options of a command line.
-namespace lm {
+namespace transformer {
 
 /// A command line that makes no sense.
 class UsageError : public std::runtime_error {
@@ -96,4 +96,4 @@ class Arguments {
   std::set<std::string> known_;
 };
 
-}  // namespace lm
+}  // namespace transformer
