@@ -40,8 +40,9 @@ inline bool run_demo(const DemoOptions& options) {
   SavedModel student = load(path);
   std::filesystem::remove(path);
   std::fprintf(stderr, "compressing its table\n");
-  const Compressed table =
-      compress_table(student.model->table(), {.ratio = options.ratio, .method = options.method});
+  const Compressed table = compress_table(
+      student.model->table(),
+      {.ratio = options.ratio, .method = options.method, .words = student.words.words()});
   const Evaluation before = evaluate(student, held_out);
 
   std::fprintf(stderr, "distilling\n");

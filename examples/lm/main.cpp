@@ -34,9 +34,13 @@ train     --dim 128 --layers 2 --heads 4 --length 64 --dropout 0.1   the model
                           lines; auto: books where half of the lines are of that kind
           --nth 10        every tenth book or block is held out
 compress  --ratio 10      4 bytes x words x dim by the bytes of the table's model file
-          --method induced    induced (sememes learned from the table), random (the same with units
-                          drawn at random), low_rank, word2ketxs; or codes, which stay as they
-                          are: trellis, svd, tt, pq, pca, int8, int4, auto
+          --method induced    induced: sememes learned from the table; senses: a product of
+                          sememes and morphemes for each sense of a word; or codes, which stay as
+                          they are: trellis, svd, tt, pq, pca, int8, int4, auto. To compare with:
+                          random and senses_random (the same with units drawn at random),
+                          senses_cut (words cut at random, no senses), low_rank, word2ketxs
+          --order 2       units of a product of senses
+          --wordnet DIR   senses of the words
           --seed 1
 distill   --steps1 500 --steps2 1000 --batch 16 --rate 0.001 --warmup 50 --temperature 2
           --soft 0.5 (share of the soft targets) --hidden 1 (weight of hidden states) --seed 2
@@ -95,11 +99,14 @@ int compress(lm::Arguments arguments) {
   options.ratio = arguments.real("ratio", 10, 1);
   options.method = arguments.text("method", "induced");
   if (!lm::is_method(options.method)) throw lm::UsageError("unknown --method " + options.method);
+  options.order = static_cast<int>(arguments.integer("order", 2));
+  options.wordnet = arguments.text("wordnet", "");
   options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 1, 0));
   set_threads(arguments);
   arguments.finish();
 
   lm::SavedModel saved = lm::load(teacher);
+  options.words = saved.words.words();
   const lm::Compressed table = lm::compress_table(saved.model->table(), options);
   lm::save(output, saved);
   std::printf(

@@ -11,11 +11,14 @@
 
 #include "see/compress/compress.hpp"
 #include "see/compress/fit.hpp"
+#include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/compress/plan/budget.hpp"
 #include "see/core/random.hpp"
 #include "see/file/model_bytes.hpp"
 #include "see/torch/any_embedding.hpp"
 #include "see/torch/embedding.hpp"
 #include "see/torch/pretrained.hpp"
+#include "transformer/word_sources.hpp"
 
 /// Layers that take the place of a trained table.
 namespace transformer {
@@ -24,6 +27,9 @@ struct FitTableOptions {
   double ratio = 10;
   std::string method = "induced";
   std::uint64_t seed = 1;
+  std::vector<std::string> words = {};  ///< of the table, for methods that know of words
+  std::string wordnet = {};             ///< a folder; empty: no senses
+  int order = 2;                        ///< of the terms of these methods
 };
 
 /// As many threads as torch has.
@@ -31,14 +37,29 @@ inline see::Executor as_torch() {
   return see::threads(static_cast<unsigned>(torch::get_num_threads()));
 }
 
+/// A method of see, or one that compares with it: what see makes, and how units are then drawn.
+struct FitMethod {
+  std::string base;           ///< of see
+  bool random_units = false;  ///< terms hold other units, drawn at random
+  bool random_cuts = false;   ///< morphs are random pieces of words, which have no senses
+};
+
+inline FitMethod fit_method(const std::string& name) {
+  if (name == "random") return {"induced", true};
+  if (name == "senses_random") return {"senses", true};
+  if (name == "senses_cut") return {"senses", false, true};
+  return {name};
+}
+
 /// Whether there is a method of this name.
 inline bool is_method(const std::string& name) {
   const auto all = see::compress_methods();
-  return name == "random" || name == "low_rank" ||
-         std::any_of(all.begin(), all.end(), [&](const auto& each) { return each.name == name; });
+  const std::string base = fit_method(name).base;
+  return name == "low_rank" ||
+         std::any_of(all.begin(), all.end(), [&](const auto& each) { return each.name == base; });
 }
 
-/// The induced layer with other units in its terms, drawn at random, and its factors fitted anew:
+/// The layer with other units in its terms, drawn at random, and its factors fitted anew:
 /// as many numbers and bytes, shared without a reason.
 inline see::EntangledEmbedding<float> with_random_units(const see::EntangledEmbedding<float>& layer,
                                                         const see::Table& table,
@@ -118,18 +139,28 @@ inline see::torch::EntangledEmbedding trained(const see::EntangledEmbedding<floa
 }
 
 /// A layer for `weight` (words x dim) of at most 4 * words * dim / ratio bytes, as a model file
-/// counts them. Methods are see's own, `random` and `low_rank`; what is codes alone has no
-/// parameters.
+/// counts them. Methods are see's own and those of fit_method(), `low_rank` too; what is codes
+/// alone has no parameters.
 inline see::torch::EntangledEmbedding fit_table(const torch::Tensor& weight,
                                                 const FitTableOptions& options) {
-  const see::Table table = see::torch::to_table(weight);
+  see::Table table = see::torch::to_table(weight);
   if (options.method == "low_rank") return trained(fit_low_rank(weight, options.ratio));
-  const bool is_random = options.method == "random";
-  see::CompressOptions compress{.ratio = options.ratio, .run = as_torch()};
-  compress.method = is_random ? "induced" : options.method;
-  if (see::compress_method(compress.method).seed) compress.seed = options.seed;
+  const FitMethod method = fit_method(options.method);
+  see::CompressOptions compress{.ratio = options.ratio, .method = method.base, .run = as_torch()};
+  const see::Method& base = see::compress_method(method.base);
+  if (base.seed) compress.seed = options.seed;
+  if (base.knowledge) {
+    const auto words = see::Vocabulary::from(options.words);
+    table = see::Table(words, table.values(), table.rows(), table.dim());
+    const auto budget = see::byte_budget(table, compress);
+    compress.knowledge =
+        method.random_cuts
+            ? random_cuts(words, options.order, options.seed)
+            : knowledge_of(words, options.wordnet, see::default_sememes(budget, table.dim(), false),
+                           options.order);
+  }
   auto layer = see::compress(table, compress).embedding;
-  if (is_random) layer = with_random_units(layer, table, options.seed);
+  if (method.random_units) layer = with_random_units(layer, table, options.seed);
   return trained(layer);
 }
 

@@ -111,10 +111,19 @@ struct CompressedTables {
   Compressed source, target;
 };
 
-/// Puts fitted layers in the place of both dense tables.
-inline CompressedTables compress_tables(SavedModel& saved, const FitTableOptions& options) {
-  return {compress_table(saved.model->source(), options),
-          compress_table(saved.model->target(), options)};
+/// Puts fitted layers in the place of both dense tables. Senses come from a WordNet for each
+/// language, where there is one.
+inline CompressedTables compress_tables(SavedModel& saved, FitTableOptions options,
+                                        const std::string& source_wordnet = "",
+                                        const std::string& target_wordnet = "") {
+  CompressedTables tables;
+  options.words = saved.source.words();
+  options.wordnet = source_wordnet;
+  tables.source = compress_table(saved.model->source(), options);
+  options.words = saved.target.words();
+  options.wordnet = target_wordnet;
+  tables.target = compress_table(saved.model->target(), options);
+  return tables;
 }
 
 struct StudentOptions {

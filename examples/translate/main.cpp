@@ -42,9 +42,13 @@ train     --dim 128 --layers 2 --heads 4 --dropout 0.2   the model
                           <unk-upper> (capital first) or <unk-digit>
           --val-source FILE --val-target FILE    perplexity and BLEU after each epoch
 compress  --ratio 10      4 bytes x words x dim by the bytes of the table's model file
-          --method induced    induced (sememes learned from the table), random (the same with units
-                          drawn at random), low_rank, word2ketxs; or codes, which stay as they
-                          are: trellis, svd, tt, pq, pca, int8, int4, auto
+          --method induced    induced: sememes learned from the table; senses: a product of
+                          sememes and morphemes for each sense of a word; or codes, which stay as
+                          they are: trellis, svd, tt, pq, pca, int8, int4, auto. To compare with:
+                          random and senses_random (the same with units drawn at random),
+                          senses_cut (words cut at random, no senses), low_rank, word2ketxs
+          --order 2       units of a product of senses
+          --wordnet DIR   senses of the source words; --target-wordnet DIR: of the target words
           --seed 1
 distill   --steps1 500 --steps2 1000 --batch 128 --rate 0.001 --warmup 50 --temperature 2
           --soft 0.5 (share of the soft targets) --hidden 1 (weight of hidden states) --seed 2
@@ -130,12 +134,15 @@ int compress(Arguments arguments) {
   transformer::FitTableOptions options;
   options.ratio = arguments.real("ratio", 10, 1);
   options.method = method_of(arguments);
+  options.order = static_cast<int>(arguments.integer("order", 2));
   options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 1, 0));
+  const std::string wordnet = arguments.text("wordnet", "");
+  const std::string target_wordnet = arguments.text("target-wordnet", "");
   set_threads(arguments);
   arguments.finish();
 
   translate::SavedModel saved = translate::load(teacher);
-  const auto tables = translate::compress_tables(saved, options);
+  const auto tables = translate::compress_tables(saved, options, wordnet, target_wordnet);
   translate::save(output, saved);
   const auto print = [](const char* name, const transformer::Compressed& table) {
     std::printf(
