@@ -13,9 +13,9 @@
 namespace translate {
 
 struct DemoOptions {
-  double ratio = 4;
+  double ratio = 10;
   std::string method = "induced";
-  double epochs = 10;               ///< of the teacher
+  double epochs = 9;                ///< of the teacher
   std::int64_t student_steps = 60;  ///< of each stage
 };
 

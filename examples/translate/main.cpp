@@ -58,7 +58,7 @@ eval, run --beam 4 (1: the most likely word each time) --length-power 1 (hypothe
           --unknown copy  an unknown word of a translation is the source word that is looked at
                           most; forbid: never; keep: <unk>
 compare   --resamples 1000 --seed 1
-demo      --ratio 4 --method induced --epochs 10 --steps1 60
+demo      --ratio 10 --method induced --epochs 9 --steps1 60
 train, distill --checkpoint-every 500    steps
 all       --threads 0     of torch; 0: as it chooses
 
