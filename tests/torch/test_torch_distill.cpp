@@ -59,6 +59,10 @@ struct Run {
   }
 };
 
+see::torch::SoftLossOptions smoothed(see::torch::SoftLossOptions options, double smoothing) {
+  return options.label_smoothing(smoothing);
+}
+
 }  // namespace
 
 TEST_CASE("the losses of distillation are their formulas") {
@@ -97,6 +101,41 @@ TEST_CASE("the losses of distillation are their formulas") {
                                        see::torch::SoftLossOptions().temperature(0));
                }),
                contains("temperature 0"));
+}
+
+TEST_CASE("soft_loss has the value and the gradient of torch's operations") {
+  namespace F = ::torch::nn::functional;
+  const Tensor other = 3 * ::torch::randn({4, 3, 9}, ::torch::kDouble);
+  const Tensor start = 3 * ::torch::randn({4, 3, 9}, ::torch::kDouble);
+  Tensor targets = ::torch::randint(9, {4, 3});
+  targets[1] = -100;
+  const Tensor counts = targets.flatten().ne(-100);
+  for (const double share : {0.0, 0.3, 1.0})
+    for (const double smoothing : {0.0, 0.2}) {
+      const double t = 2.5;
+      const Tensor own = start.clone().requires_grad_(true);
+      const Tensor by_torch = start.clone().requires_grad_(true);
+      const auto soft = see::torch::SoftLossOptions().temperature(t).soft_share(share);
+      const Tensor loss = see::torch::soft_loss(own, other, targets, smoothed(soft, smoothing));
+      const Tensor own_log = ::torch::log_softmax(by_torch.flatten(0, 1) / t, -1);
+      const Tensor other_log = ::torch::log_softmax(other.flatten(0, 1) / t, -1);
+      const Tensor divergence = (other_log.exp() * (other_log - own_log)).sum(-1);
+      const Tensor needed =
+          share * t * t * divergence.masked_select(counts).mean() +
+          (1 - share) * F::cross_entropy(by_torch.flatten(0, 1), targets.flatten(),
+                                         F::CrossEntropyFuncOptions().label_smoothing(smoothing));
+      REQUIRE(loss.item<double>() == Approx(needed.item<double>()));
+      (2 * loss).backward();
+      (2 * needed).backward();
+      REQUIRE((own.grad() - by_torch.grad()).abs().max().item<double>() < 1e-12);
+    }
+  const Tensor own = start.to(::torch::kFloat).requires_grad_(true);
+  const Tensor none = see::torch::soft_loss(own, other, ::torch::full_like(targets, -100));
+  none.backward();
+  REQUIRE(none.item<float>() == 0);
+  REQUIRE(own.grad().abs().max().item<float>() == 0);
+  REQUIRE_THAT(error_of([&] { see::torch::soft_loss(own, other, targets + 9); }),
+               contains("needed 0 to 8"));
 }
 
 TEST_CASE("learning rates rise along a line and fall along a cosine") {

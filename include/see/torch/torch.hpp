@@ -16,5 +16,6 @@
 #include "see/torch/pretrained.hpp"
 #include "see/torch/prune.hpp"
 #include "see/torch/share.hpp"
+#include "see/torch/soft_loss.hpp"
 #include "see/torch/tensor.hpp"
 #include "see/torch/view.hpp"
