@@ -170,7 +170,7 @@ class CommandLine {
     add_knowledge(sub, compress_.knowledge);
     sub->add_option("--order", compress_.order,
                     "Factors of a term, for methods " + methods_with(&Method::knowledge) +
-                        " (1 and 2 are tried; above 2 the role is repeated)")
+                        " (1 and 2 are tried, above 2 the role is repeated; senses: 2)")
         ->option_text("O")
         ->check(CLI::Range(1, max_order));
     sub->add_option("--sememes", compress_.sememes,

@@ -22,6 +22,7 @@
 #include "see/knowledge/segment_unsupervised.hpp"
 #include "see/knowledge/segmenter.hpp"
 #include "see/knowledge/sememe_dictionary.hpp"
+#include "see/knowledge/subword.hpp"
 #include "see/knowledge/word_knowledge.hpp"
 #include "see/knowledge/wordnet.hpp"
 #include "see/knowledge/wordnet_sememes.hpp"
@@ -110,19 +111,26 @@ class KnowledgeSources {
   }
 
   /// What is known of the words of a table, with at most `sememes` of WordNet's; words that no
-  /// segmenter knows are cut into morphs learned from the words themselves. This object outlives
-  /// what is returned.
+  /// segmenter knows are cut into morphs learned from the words themselves. Of subwords the text is
+  /// looked up and cut, and their mark is a morph (SubwordSegmenter). This object outlives what is
+  /// returned.
   std::shared_ptr<const WordKnowledge> knowledge_of_words(const Vocabulary& words, Index sememes,
                                                           std::optional<int> order = {}) const {
-    WordKnowledge knowledge{annotate(words, words, sememes), {}, {}, order};
+    const SubwordStyle style = detect_subword_style(words);
+    const bool marked = style != SubwordStyle::whole_words;
+    const Vocabulary texts = marked ? piece_surfaces(words, style) : words;
+    WordKnowledge knowledge{annotate(texts, texts, sememes), {}, {}, order};
     if (has_wordnet()) knowledge.sources["wordnet_sememes"] = std::to_string(sememes);
-    knowledge.morphemes = [this, words, weights = rank_weights(words.size())](Index most) {
+    knowledge.morphemes = [this, words, texts, style, marked,
+                           weights = rank_weights(words.size())](Index most) {
       auto learned =
-          learn_morphs(words, {.max_morphs = std::min(most, most_learned), .weights = weights});
+          learn_morphs(texts, {.max_morphs = std::min(most, most_learned), .weights = weights});
       const AnySegmenter otherwise{
           [learned = std::move(learned)](std::string_view word, std::vector<Morph>& morphs) {
             learned.segment(word, morphs);
           }};
+      if (marked)
+        return build_morphemes(words, SubwordSegmenter(style, segmenter(otherwise)), most);
       return build_morphemes(words, segmenter(otherwise), most);
     };
     return std::make_shared<const WordKnowledge>(std::move(knowledge));
