@@ -14,6 +14,7 @@
 #include "see/file/model_bytes.hpp"
 #include "see/file/model_file.hpp"
 #include "see/knowledge/morphemes.hpp"
+#include "see/knowledge/word_knowledge.hpp"
 #include "temp_dir.hpp"
 
 using namespace see;

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,19 +21,22 @@
 /// yet.
 namespace see::detail {
 
+/// With a point, whatever the locale.
+inline std::string digits_of(double value, std::chars_format format, int decimals) {
+  char text[512];  // the largest double has 309 digits before the point
+  const auto written = std::to_chars(text, text + sizeof text, value, format, decimals);
+  return {text, written.ptr};
+}
+
 inline std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
+  return digits_of(value, std::chars_format::fixed, decimals);
 }
 
 /// `value` in eight characters, so that the size of a file does not hang on it.
 inline std::string note_number(double value) {
   for (int decimals = 6; decimals >= 0; --decimals)
     if (const std::string digits = fixed(value, decimals); digits.size() == 8) return digits;
-  char text[64];
-  std::snprintf(text, sizeof text, value < 0 ? "%.1e" : "%.2e", value);
-  std::string digits = text;
+  std::string digits = digits_of(value, std::chars_format::scientific, value < 0 ? 1 : 2);
   digits.resize(8, '0');
   return digits;
 }
