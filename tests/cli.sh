@@ -374,6 +374,13 @@ holds "$(value equal_terms hybrid.json) >= 0 && $(value collisions hybrid.json) 
 ok info hybrid.st
 grep -q '^equal terms .* differ by their codes' out && ! grep -q '^equal words' out ||
   fail "info of hybrid.st does not say that the codes tell words apart"
+ok compress k.txt -o senses.st --method senses --wordnet wn --morphemes k.seg --bytes 9000 --order 3 --json
+mv out senses.json
+check_keys senses.json
+holds "$(value total senses.json) <= 9000 && $(value relative_error senses.json) < 0.9"
+ok eval k.txt senses.st --json
+holds "$(value relative_error out) - $(value relative_error senses.json) < 2e-3"
+expect 0 lookup senses.st hhtl --wordnet wn
 ok truncate hybrid.st -o hybrid8.st --bytes 8000 --json
 holds "$(value total out) <= 8000 && $(value knowledge out) == $(value knowledge hybrid.json) && $(value relative_error out) == -1"
 expect 0 lookup hybrid8.st hhtl --wordnet wn
@@ -399,7 +406,7 @@ error 3 'nowhere' lookup k.st hhtl --wordnet nowhere
 error 2 'needs one of' compress k.txt -o x.st --ratio 2 --method see
 error 2 'needs? *--method\|need --method' compress k.txt -o x.st --ratio 2 --wordnet wn
 error 2 'synset-words' compress k.txt -o x.st --ratio 2 --method see --babel k.seg
-error 2 'need --method see or hybrid' compress k.txt -o x.st --ratio 2 --order 2
+error 2 'need --method see, hybrid or senses' compress k.txt -o x.st --ratio 2 --order 2
 error 2 'order' compress k.txt -o x.st --ratio 2 --method see --wordnet wn --order 9
 error 3 'has no words' compress plain.npy -o x.st --ratio 2 --method see --morphemes k.seg
 error 3 'k.txt' compress k.txt -o x.st --ratio 2 --method see --morphemes k.txt

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -9,10 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "see/compress/basis.hpp"
 #include "see/compress/fit.hpp"
 #include "see/compress/plan/budget.hpp"
 #include "see/compress/plan/fit_request.hpp"
 #include "see/compress/plan/method.hpp"
+#include "see/core/row_source.hpp"
 #include "see/core/storage.hpp"
 #include "see/core/types.hpp"
 #include "see/error.hpp"
