@@ -29,27 +29,30 @@ if [ ! -s "$out/teacher.txt" ]; then
   mv "$out/teacher.part" "$out/teacher.txt"
 fi >&2
 
-for run; do
-  old_ifs=$IFS IFS=:
-  # shellcheck disable=SC2086
-  set -- $run
-  IFS=$old_ifs
+# one METHOD RATIO [SEED [ORDER]]
+one() {
   method=$1 ratio=$2 seed=${3:-1} order=${4:-2}
   name=$out/$method-$ratio-$seed-$order
-  [ ! -s "$name.txt" ] || continue
+  [ ! -s "$name.txt" ] || return 0
   if [ ! -s "$name.pt" ]; then
     if [ ! -s "$name.start.pt" ]; then
       "$translate" compress "$out/teacher.pt" --method "$method" --ratio "$ratio" --seed "$seed" --order "$order" \
-        --wordnet "$wordnet" --threads 1 -o "$name.part" >"$name.log"
-      "$translate" eval "$name.part" "$test.en" "$test.de" --threads 1 >>"$name.log"
+        --wordnet "$wordnet" --threads 1 -o "$name.part" >"$name.log" || return 1
+      "$translate" eval "$name.part" "$test.en" "$test.de" --threads 1 >>"$name.log" || return 1
       mv "$name.part" "$name.start.pt"
     fi
     "$translate" distill "$out/teacher.pt" "$name.start.pt" "$data/train.en" "$data/train.de" --steps1 "$steps1" \
-      --steps2 "$steps2" --rate "$rate" --seed "$seed" --threads 1 -o "$name.pt" >&2
+      --steps2 "$steps2" --rate "$rate" --seed "$seed" --threads 1 -o "$name.pt" >&2 || return 1
   fi
-  "$translate" eval "$name.pt" "$test.en" "$test.de" --threads 1 --output "$name.part" >>"$name.log"
+  "$translate" eval "$name.pt" "$test.en" "$test.de" --threads 1 --output "$name.part" >>"$name.log" || return 1
   mv "$name.part" "$name.txt"
   rm -f "$name.start.pt"
+}
+
+for run; do
+  old_ifs=$IFS IFS=:
+  one $run || echo "compare.sh: no result of $run" >&2
+  IFS=$old_ifs
 done
 
 # A log has two lines of `compress` and two of `eval`.
