@@ -237,8 +237,8 @@ class SensePruner {
 /// no sense has any more go with them; what is left keeps its numbers. A unit whose senses are
 /// cheap beside the bytes that it takes goes with all of them. With one sense more the file would
 /// be too large. A word may lose all senses, as a lexicon may have words of none; a layer of codes
-/// that loses all of all words is one of codes alone. A sense of
-/// infinite score stays. The model comes back as it is where it is small enough.
+/// that loses all of all words is one of codes alone. A sense of infinite score stays. The model
+/// comes back as it is where it is small enough.
 ///
 /// `scores` has a number for each sense, as activation_scores(), FisherScores, size_scores() and
 /// random_scores() give it. Words, gains, word scales, codes, basis, LayerNorm, padding row, what
