@@ -121,3 +121,30 @@ TEST_CASE("products of senses refuse what they cannot be made of", "[senses]") {
   options.ratio = 1000;
   CHECK_THROWS_WITH(compress(words.table, options), contains("the smallest"));
 }
+
+TEST_CASE("tables past half precision are refused by methods of units", "[senses]") {
+  Words words(2);
+  const auto scaled = [&](float scale) {
+    std::vector<float> values(words.table.values().begin(), words.table.values().end());
+    for (float& value : values) value *= scale;
+    return Table(words.table.words(), std::move(values), words.table.rows(), Words::dim);
+  };
+  CompressOptions options{.ratio = 6, .run = serial()};
+  options.knowledge = std::make_shared<const WordKnowledge>(words.knowledge);
+  for (const char* method : {"see", "senses", "hybrid"}) {
+    options.method = method;
+    INFO(method);
+    CHECK_THROWS_WITH(compress(scaled(1e6F), options), contains("scale the table"));
+    CHECK_THROWS_WITH(compress(scaled(1e30F), options), contains("scale the table"));
+    if (options.method != "hybrid")
+      CHECK_THROWS_WITH(compress(scaled(1e-20F), options), contains("scale the table"));
+  }
+  options.method = "senses";
+  const auto error = [&](float scale) {
+    const Table table = scaled(scale);
+    return fidelity(TableRows(table), compress(table, options).embedding).relative_error;
+  };
+  const double as_it_is = error(1);
+  CHECK(error(1024) < 2 * as_it_is + 1e-5);
+  CHECK(error(1.0F / 1024) < 2 * as_it_is + 1e-5);
+}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "see/compress/row_weights.hpp"
@@ -35,6 +36,17 @@ struct Moments {
 
 /// The largest finite number of half precision.
 inline constexpr float largest_half = 65504.0F;
+
+/// Throws unless what units rebuild of `table` can be of half precision: no number past its largest
+/// one and, where units alone rebuild it, numbers that are not lost beside 0.
+inline void require_half_range(ConstRowMatrixRef<float> table, std::string_view method,
+                               bool units_alone) {
+  constexpr double largest = double(largest_half), smallest = 1e-4;
+  const double most = table.size() == 0 ? 0.0 : double(table.cwiseAbs().maxCoeff());
+  require(most <= largest && (!units_alone || most == 0 || most >= smallest), "a table whose ",
+          "largest number is ", most, " in magnitude, needed ", units_alone ? smallest : 0.0,
+          " to ", largest, " for method ", method, ": scale the table");
+}
 
 /// `value` as half precision keeps it (round to nearest even).
 inline float round_to_half(float value) { return static_cast<float>(Eigen::half(value)); }

@@ -343,6 +343,8 @@ SEE_INLINE KnowledgeModel compress_on(const Table& table, const WordKnowledge& k
   detail::require(table.rows() > 0 && table.dim() > 0 && detail::is_all_finite(table.matrix()),
                   "a model from knowledge of a table of ", table.rows(), " x ", table.dim(),
                   ", needed at least one row and column of finite numbers");
+  detail::require_half_range(table.matrix(), options.residual ? "hybrid" : "see",
+                             !options.residual);
   detail::require(!options.plans.empty(), "a model from knowledge without a plan, needed one");
   detail::require(!options.residual || !options.shares.empty(),
                   "a hybrid model without shares for its terms, needed one");

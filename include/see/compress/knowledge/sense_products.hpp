@@ -102,7 +102,7 @@ class SenseProducts {
 
   EntangledEmbedding<float> fresh(const KnowledgeLexicon& lexicon, Index vectors) const {
     const double entries = static_cast<double>(rows_.size());
-    const double deviation = std::sqrt(double(rows_.squaredNorm()) / std::max(1.0, entries));
+    const double deviation = std::sqrt(rows_.cast<double>().squaredNorm() / std::max(1.0, entries));
     auto parts = make_parts<float>(shape_, lexicon.lexicon, vectors,
                                    {.deviation = 0.5 * deviation, .seed = request_.options.seed});
     parts.basis.mean = std::vector<float>(mean_.data(), mean_.data() + mean_.size());
@@ -153,12 +153,14 @@ class SenseProducts {
 ///
 /// with units of ceil(dim^(1/order)) numbers, shared by all slots. Few units of many vectors and
 /// many of few are tried with rough fits, with one sense a word and with three; the one that errs
-/// least is fitted well. Cost: ten rough fits and one of 25 steps (fit()). The least error is not
-/// what this form is for: a model that is trained further learns its units (see/torch/distill.hpp).
-/// Source: arXiv 2412.12204.
+/// least is fitted well. Throws where numbers are too large or small for halves, the table has no
+/// words, or the size cannot be reached. Cost: ten rough fits and one of 25 steps (fit()). The
+/// least error is not what this form is for: a model that is trained further learns its units
+/// (see/torch/distill.hpp). Source: arXiv 2412.12204.
 inline Model<float> fit_sense_products(const FitRequest& request) {
   require(!request.table.words().empty(),
           "a model from knowledge of a table without words, needed their names");
+  require_half_range(request.table.matrix(), request.method, true);
   return SenseProducts(request, *request.options.knowledge).make();
 }
 
