@@ -11,6 +11,7 @@
 #include "lm/saved_model.hpp"
 #include "lm/text.hpp"
 #include "see/torch/distill.hpp"
+#include "transformer/distill_run.hpp"
 #include "transformer/fit_table.hpp"
 #include "transformer/program.hpp"
 #include "transformer/train.hpp"
@@ -65,33 +66,13 @@ struct StudentOptions {
 
 /// Trains the student, table and all, by the teacher in two stages.
 inline void distill(const SavedModel& teacher, const SavedModel& student,
-                    const std::vector<std::string>& lines, StudentOptions options) {
+                    const std::vector<std::string>& lines, const StudentOptions& options) {
   see::detail::require(teacher.words.words() == student.words.words(),
                        "a teacher and a student of other words, needed the same");
-  LanguageModel large = teacher.model, small = student.model;
-  large->eval();
-  small->eval();  // without dropout, as the teacher is
   const Parts parts = split(lines, student.rule);
   const RandomWindows batches(student.words.ids(parts.training), options.batch,
-                              small->options().length, options.seed);
-  ProgressLine line;
-  options.distill.progress([&](const see::torch::DistillProgress& now) {
-    line(now.step == now.steps, [&] {
-      return format("stage %d, step %lld of %lld, loss %.4f, %.0f tokens/s, %.0f s left", now.stage,
-                    static_cast<long long>(now.step), static_cast<long long>(now.steps), now.loss,
-                    now.tokens_per_second, now.seconds_left);
-    });
-    return true;
-  });
-  const std::int64_t match_steps = options.distill.match_steps();
-  see::torch::Distiller<Batch>([&](const Batch& batch) { return large->outputs(batch); },
-                               [&](const Batch& batch) { return small->outputs(batch); },
-                               small.ptr(), options.distill)
-      .train([&](std::int64_t step) {
-        Batch batch = batches(step);
-        batch.wants_logits = step >= match_steps;
-        return batch;
-      });
+                              student.model->options().length, options.seed);
+  distill_model(teacher.model, student.model, batches, options.distill);
 }
 
 }  // namespace lm

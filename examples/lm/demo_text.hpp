@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "see/core/random.hpp"
+#include "transformer/made_up_word.hpp"
 
 /// A small language made up for a demonstration.
 namespace lm {
@@ -17,11 +18,12 @@ class DemoText {
  public:
   explicit DemoText(std::uint64_t seed) : random_(seed) {
     for (auto& topic : topics_) {
-      for (int i = 0; i < 30; ++i) topic.nouns.push_back(stem());
-      for (int i = 0; i < 15; ++i) topic.verbs.push_back(stem());
-      for (int i = 0; i < 12; ++i) topic.adjectives.push_back(stem() + "ic");
+      for (int i = 0; i < 30; ++i) topic.nouns.push_back(transformer::made_up_word(random_));
+      for (int i = 0; i < 15; ++i) topic.verbs.push_back(transformer::made_up_word(random_));
+      for (int i = 0; i < 12; ++i)
+        topic.adjectives.push_back(transformer::made_up_word(random_) + "ic");
     }
-    for (int i = 0; i < 20; ++i) adverbs_.push_back(stem() + "ly");
+    for (int i = 0; i < 20; ++i) adverbs_.push_back(transformer::made_up_word(random_) + "ly");
   }
 
   std::vector<std::string> lines(int count) {
@@ -34,16 +36,6 @@ class DemoText {
   struct Topic {
     std::vector<std::string> nouns, verbs, adjectives;
   };
-
-  std::string stem() {
-    static constexpr std::string_view onsets = "bdfgklmnprstvz", vowels = "aeiou";
-    std::string word;
-    for (int i = 0; i < 3; ++i) {
-      word += onsets[random_.below(onsets.size())];
-      word += vowels[random_.below(vowels.size())];
-    }
-    return word;
-  }
 
   /// Skewed to the first of a list.
   const std::string& pick(const std::vector<std::string>& list) {

@@ -170,25 +170,15 @@ int demo(lm::Arguments arguments) {
   return lm::run_demo(options) ? 0 : 1;
 }
 
-int run(int count, char** values) {
-  const std::string command = count > 1 ? values[1] : "";
-  if (command == "--help" || command == "-h" || command == "help") {
-    std::fputs(help, stdout);
-    return 0;
-  }
-  lm::Arguments arguments(count, values, std::min(count, 2));
-  if (command == "train") return train(arguments);
-  if (command == "compress") return compress(arguments);
-  if (command == "distill") return distill(arguments);
-  if (command == "eval") return evaluate(arguments);
-  if (command == "generate") return generate(arguments);
-  if (command == "demo") return demo(arguments);
-  throw lm::UsageError(command.empty() ? "no command; lm --help lists them"
-                                       : "unknown command " + command + "; lm --help lists them");
-}
-
 }  // namespace
 
 int main(int count, char** values) {
-  return transformer::exit_code("lm", [&] { return run(count, values); });
+  return transformer::run_command("lm", help,
+                                  {{"train", train},
+                                   {"compress", compress},
+                                   {"distill", distill},
+                                   {"eval", evaluate},
+                                   {"generate", generate},
+                                   {"demo", demo}},
+                                  count, values);
 }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -92,22 +93,37 @@ inline see::torch::DistillOptions distill_options(Arguments& arguments,
   return options;
 }
 
-/// What run() returns; 2 where the command line makes no sense, 3 where something else failed, with
-/// a sentence on stderr.
-template <class Run>
-int exit_code(const char* program, const Run& run) {
+struct Command {
+  const char* name;
+  int (*run)(Arguments);
+};
+
+/// Runs the command that the first word names, or prints `help`, and returns the exit code: what
+/// the command returns; 2 where the command line makes no sense, 3 where something else failed,
+/// with a sentence on stderr.
+inline int run_command(const std::string& program, const char* help,
+                       std::initializer_list<Command> commands, int count, char** values) {
+  const std::string name = count > 1 ? values[1] : "";
+  const auto failed = [&](int code, const char* message) {
+    std::fprintf(stderr, "%s: %s\n", program.c_str(), message);
+    return code;
+  };
   try {
+    if (name == "--help" || name == "-h" || name == "help") {
+      std::fputs(help, stdout);
+      return 0;
+    }
     keep_memory();
-    return run();
+    for (const Command& command : commands)
+      if (name == command.name) return command.run(Arguments(count, values, 2));
+    throw UsageError((name.empty() ? "no command" : "unknown command " + name) + "; " + program +
+                     " --help lists them");
   } catch (const UsageError& error) {
-    std::fprintf(stderr, "%s: %s\n", program, error.what());
-    return 2;
+    return failed(2, error.what());
   } catch (const c10::Error& error) {
-    std::fprintf(stderr, "%s: %s\n", program, error.what_without_backtrace());
-    return 3;
+    return failed(3, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", program, error.what());
-    return 3;
+    return failed(3, error.what());
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "see/torch/distill.hpp"
+#include "transformer/distill_run.hpp"
 #include "transformer/fit_table.hpp"
 #include "transformer/program.hpp"
 #include "transformer/train.hpp"
@@ -134,32 +135,12 @@ struct StudentOptions {
 
 /// Trains the student, tables and all, by the teacher in two stages.
 inline void distill(const SavedModel& teacher, const SavedModel& student, const Pairs& pairs,
-                    StudentOptions options) {
+                    const StudentOptions& options) {
   see::detail::require(teacher.source.words() == student.source.words() &&
                            teacher.target.words() == student.target.words(),
                        "a teacher and a student of other words, needed the same");
-  Translator large = teacher.model, small = student.model;
-  large->eval();
-  small->eval();  // without dropout, as the teacher is
   const PairBatches batches(pairs, student.source, student.target, options.batch, options.seed);
-  ProgressLine line;
-  options.distill.progress([&](const see::torch::DistillProgress& now) {
-    line(now.step == now.steps, [&] {
-      return format("stage %d, step %lld of %lld, loss %.4f, %.0f tokens/s, %.0f s left", now.stage,
-                    number(now.step), number(now.steps), now.loss, now.tokens_per_second,
-                    now.seconds_left);
-    });
-    return true;
-  });
-  const std::int64_t match_steps = options.distill.match_steps();
-  see::torch::Distiller<Batch>([&](const Batch& batch) { return large->outputs(batch); },
-                               [&](const Batch& batch) { return small->outputs(batch); },
-                               small.ptr(), options.distill)
-      .train([&](std::int64_t step) {
-        Batch batch = batches(step);
-        batch.wants_logits = step >= match_steps;
-        return batch;
-      });
+  distill_model(teacher.model, student.model, batches, options.distill);
 }
 
 }  // namespace translate

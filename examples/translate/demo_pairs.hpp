@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "see/core/random.hpp"
+#include "transformer/made_up_word.hpp"
 #include "translate/text.hpp"
 
 /// Two small languages made up for a demonstration.
@@ -23,7 +23,9 @@ class DemoPairs {
  public:
   explicit DemoPairs(std::uint64_t seed) : random_(seed) {
     for (auto* list : {&nouns_, &verbs_, &adjectives_})
-      for (int i = 0; i < (list == &nouns_ ? 60 : 30); ++i) list->push_back(Entry{stem(), stem()});
+      for (int i = 0; i < (list == &nouns_ ? 60 : 30); ++i)
+        list->push_back(
+            Entry{transformer::made_up_word(random_), transformer::made_up_word(random_)});
   }
 
   Pairs pairs(int count) {
@@ -40,16 +42,6 @@ class DemoPairs {
   struct Entry {
     std::string here, there;
   };
-
-  std::string stem() {
-    static constexpr std::string_view onsets = "bdfgklmnprstvz", vowels = "aeiou";
-    std::string word;
-    for (int i = 0; i < 3; ++i) {
-      word += onsets[random_.below(onsets.size())];
-      word += vowels[random_.below(vowels.size())];
-    }
-    return word;
-  }
 
   /// Skewed to the first of a list.
   std::size_t pick(const std::vector<Entry>& list) {

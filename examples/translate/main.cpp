@@ -231,27 +231,16 @@ int demo(Arguments arguments) {
   return translate::run_demo(options) ? 0 : 1;
 }
 
-int run(int count, char** values) {
-  const std::string command = count > 1 ? values[1] : "";
-  if (command == "--help" || command == "-h" || command == "help") {
-    std::fputs(help, stdout);
-    return 0;
-  }
-  Arguments arguments(count, values, std::min(count, 2));
-  if (command == "train") return train(arguments);
-  if (command == "compress") return compress(arguments);
-  if (command == "distill") return distill(arguments);
-  if (command == "eval") return evaluate(arguments);
-  if (command == "run") return run_one(arguments);
-  if (command == "compare") return compare(arguments);
-  if (command == "demo") return demo(arguments);
-  throw UsageError(command.empty()
-                       ? "no command; translate --help lists them"
-                       : "unknown command " + command + "; translate --help lists them");
-}
-
 }  // namespace
 
 int main(int count, char** values) {
-  return transformer::exit_code("translate", [&] { return run(count, values); });
+  return transformer::run_command("translate", help,
+                                  {{"train", train},
+                                   {"compress", compress},
+                                   {"distill", distill},
+                                   {"eval", evaluate},
+                                   {"run", run_one},
+                                   {"compare", compare},
+                                   {"demo", demo}},
+                                  count, values);
 }
