@@ -1,13 +1,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
 #include "oracle.hpp"
+#include "prune_losses.hpp"
 #include "see/compress/prune/fit_gains.hpp"
 #include "see/compress/prune/gradient_moments.hpp"
 #include "see/compress/prune/prune.hpp"
@@ -19,192 +18,7 @@
 #include "temp_dir.hpp"
 
 using namespace see;
-
-namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-template <class Scalar>
-std::vector<Index> senses_of(const EmbeddingParts<Scalar>& parts, Index w, Index from) {
-  std::vector<Index> senses(static_cast<std::size_t>(parts.lexicon.rank(w) - from));
-  std::iota(senses.begin(), senses.end(), parts.lexicon.first_sense(w) + from);
-  return senses;
-}
-
-/// Row w without the senses whose number is in `gone`, by the definition.
-Vector<double> row_without(EmbeddingParts<double> parts, Index w, const std::vector<Index>& gone) {
-  std::vector<double> gains;
-  for (Index v = 0; v < parts.lexicon.words(); ++v)
-    for (Index s = 0; s < parts.lexicon.rank(v); ++s)
-      gains.push_back(
-          std::ranges::count(gone, std::ssize(gains)) > 0 ? 0.0 : detail::gain_of(parts, v, s));
-  parts.gain_scope = GainScope::sense;
-  parts.gains = std::move(gains);
-  return oracle::row(parts, w);
-}
-
-/// Calls check(w, gone, score of all of them) for what may go of one word: a sense, or the last
-/// ones.
-template <class Check>
-void for_losses(const EmbeddingParts<double>& parts, const std::vector<double>& scores,
-                const Check& check) {
-  for (Index w = 0; w < parts.lexicon.words(); ++w)
-    for (Index s = 0; s < parts.lexicon.rank(w); ++s) {
-      const Index first = parts.lexicon.first_sense(w) + s;
-      std::vector<Index> gone{first};
-      if (detail::drops_from_last(parts)) gone = senses_of(parts, w, s);
-      double score = 0;
-      for (const Index sense : gone) score += scores[std::size_t(sense)];
-      check(w, gone, score);
-    }
-}
-
-RowMatrix<double> random_matrix(Index rows, Index cols, Random& random) {
-  return RowMatrix<double>::NullaryExpr(rows, cols, [&](Index, Index) { return random.normal(); });
-}
-
-RowLoss random_loss(Index rows, Index dim, Random& random) {
-  RowLoss loss;
-  for (Index w = 0; w < rows; ++w) loss.weights.push_back(float(random.uniform()));
-  const RowMatrix<float> v = random_matrix(dim + 2, dim, random).cast<float>();
-  loss.activation = v.transpose() * v;
-  return loss;
-}
-
-double loss_of(const RowLoss& loss, Index w, const Vector<double>& change) {
-  const double weight = loss.weights.empty() ? 1.0 : double{loss.weights[std::size_t(w)]};
-  return loss.activation.size() == 0
-             ? weight / 2 * change.squaredNorm()
-             : weight / 2 * change.dot(loss.activation.cast<double>() * change);
-}
-
-/// Setups without LayerNorm that have terms.
-std::vector<oracle::Setup> linear_setups() {
-  std::vector<oracle::Setup> setups = oracle::setups();
-  std::erase_if(setups, [](const auto& setup) { return setup.layer_norm; });
-  return setups;
-}
-
-std::vector<double> ascending_scores(Index senses) {
-  Random random(3);
-  std::vector<double> scores(static_cast<std::size_t>(senses));
-  for (double& score : scores) score = random.uniform();
-  return scores;
-}
-
-}  // namespace
-
-TEST_CASE("activation scores are what the loss grows by", "[prune]") {
-  for (const auto& setup : linear_setups()) {
-    const auto parts = oracle::random_parts<double>(setup);
-    const EntangledEmbedding<double> layer(parts);
-    Random random(5);
-    for (const RowLoss& loss : {RowLoss{}, random_loss(setup.words, parts.embedding_dim(), random)})
-      for_losses(parts, activation_scores(layer, loss),
-                 [&](Index w, const std::vector<Index>& gone, double score) {
-                   const double grown =
-                       loss_of(loss, w, row_without(parts, w, gone) - oracle::row(parts, w));
-                   CHECK(score == Approx(grown).epsilon(1e-9).margin(1e-9));
-                 });
-  }
-}
-
-TEST_CASE("fisher scores are exact for the quadratic of their gradients", "[prune]") {
-  for (const auto& setup : linear_setups()) {
-    const auto parts = oracle::random_parts<double>(setup);
-    const EntangledEmbedding<double> layer(parts);
-    Random random(7);
-    FisherScores fisher(layer);
-    std::vector<Index> ids;
-    for (int i = 0; i < 40; ++i) ids.push_back(Index(random.below(std::size_t(setup.words))));
-    const RowMatrix<double> gradients = random_matrix(40, parts.embedding_dim(), random);
-    fisher.add(std::span(ids).first(15), gradients.topRows(15));
-    fisher.add(std::span(ids).last(25), gradients.bottomRows(25) / 25, 25);  // of a mean
-    for (const bool first_order : {false, true})
-      for_losses(parts, fisher.scores(first_order),
-                 [&](Index w, const std::vector<Index>& gone, double score) {
-                   const Vector<double> move = row_without(parts, w, gone) - oracle::row(parts, w);
-                   double grown = 0;
-                   for (Index i = 0; i < 40; ++i)
-                     if (ids[std::size_t(i)] == w) {
-                       const double dot = gradients.row(i).dot(move);
-                       grown += (dot * dot / 2 + (first_order ? dot : 0)) / (i < 15 ? 1 : 25);
-                     }
-                   CHECK(score == Approx(grown).epsilon(1e-9).margin(1e-9));
-                 });
-  }
-}
-
-TEST_CASE("a fisher score of one sample a gradient is that of the activation", "[prune]") {
-  // Gradients v of all axes in turn have the second moments of the identity.
-  auto parts = oracle::random_parts<double>({.rank = 3, .gains = GainScope::sense});
-  parts.padding_idx = 2;
-  const EntangledEmbedding<double> layer(parts);
-  FisherScores fisher(layer);
-  const Index dim = layer.embedding_dim();
-  for (Index w = 0; w < layer.num_embeddings(); ++w)
-    fisher.add(std::vector<Index>(std::size_t(dim), w), RowMatrix<double>::Identity(dim, dim));
-  const auto scores = fisher.scores(), others = activation_scores(layer);
-  const auto sizes = size_scores(layer);
-  for (std::size_t s = 0; s < scores.size(); ++s) {
-    CHECK(scores[s] == Approx(others[s]).margin(1e-12));
-    CHECK(sizes[s] == others[s]);
-  }
-  for (const Index s : senses_of(parts, 2, 0)) CHECK(scores[std::size_t(s)] == 0);
-}
-
-TEST_CASE("moments of gradients are counts and one covariance", "[prune]") {
-  GradientMoments moments(4, 2);
-  CHECK_THROWS_WITH(moments.loss(), "moments of no gradients, needed a batch of them");
-  RowMatrix<float> gradients(3, 2);
-  gradients << 1, 0, 2, 1, 0, 3;
-  moments.add({1, 1, 3}, gradients);
-  moments.add({1, 1, 3}, RowMatrix<float>(gradients / 3), 3);  // of a mean
-  const RowLoss loss = moments.loss();
-  CHECK(loss.weights == std::vector<float>{1, 5, 1, 3});
-  CHECK(loss.activation.isApprox(gradients.transpose() * gradients / 3, 1e-6F));
-  CHECK_THROWS_AS(moments.add({1, 1, 4}, gradients), Error);
-  CHECK_THROWS_AS(moments.add({1, 1}, gradients), Error);
-}
-
-TEST_CASE("fisher scores go through a LayerNorm to first order", "[prune]") {
-  const auto parts = oracle::random_parts<double>(
-      {.dims = {3, 4}, .rank = 3, .gains = GainScope::sense, .mean = true, .layer_norm = true});
-  const EntangledEmbedding<double> layer(parts);
-  Random random(4);
-  const RowMatrix<double> gradient = random_matrix(1, layer.embedding_dim(), random);
-  for (Index w = 0; w < layer.num_embeddings(); ++w) {
-    FisherScores fisher(layer);
-    fisher.add({w}, gradient);
-    const auto scores = fisher.scores();
-    for (const Index s : senses_of(parts, w, 0)) {
-      auto moved = parts;
-      const double step = 1e-6;
-      moved.gains.mutate()[s] *= 1 - step;
-      const double slope =
-          gradient.row(0).dot(oracle::row(moved, w) - oracle::row(parts, w)) / step;
-      CHECK(scores[std::size_t(s)] == Approx(slope * slope / 2).epsilon(1e-4).margin(1e-7));
-    }
-  }
-  CHECK_THROWS_WITH(activation_scores(layer),
-                    "activation scores of an embedding with a LayerNorm, needed one without "
-                    "(FisherScores take it)");
-}
-
-TEST_CASE("scores of units are sums over their terms", "[prune]") {
-  const Lexicon lexicon = LexiconBuilder(SlotTable::shared(2, 4))
-                              .word()
-                              .sense({0, 0})
-                              .sense({0, 1})
-                              .word()
-                              .word()
-                              .sense({2, 1})
-                              .finish();
-  const std::vector<double> scores{1, 2, 4};
-  CHECK(unit_scores(lexicon, scores) == std::vector<std::vector<double>>{{3, 6, 4, 0}});
-  CHECK_THROWS_WITH(unit_scores(lexicon, std::vector<double>{1}),
-                    "unit scores from 1 scores, needed one for each of 3 senses");
-}
+using namespace prune_losses;
 
 TEST_CASE("units go with their senses where these are cheap beside the unit", "[prune]") {
   // Unit 2 has two senses; with its 100 bits they cost less a bit than sense 0 alone.
@@ -382,7 +196,7 @@ TEST_CASE("a model pruned of sememes and morphs knows the others", "[prune]") {
       vocabulary,
       {},
       to_notes(made)};
-  auto scores = ascending_scores(made.lexicon.senses());
+  auto scores = uniform_scores(made.lexicon.senses());
   const std::uint64_t all = model_bytes(model).total;
   const Model<float> smaller = prune(model, scores, all - 60);
   const KnowledgeLexicon left = knowledge_of(smaller);
