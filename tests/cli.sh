@@ -381,6 +381,11 @@ holds "$(value total senses.json) <= 9000 && $(value relative_error senses.json)
 ok eval k.txt senses.st --json
 holds "$(value relative_error out) - $(value relative_error senses.json) < 2e-3"
 expect 0 lookup senses.st hhtl --wordnet wn
+ok compress k.txt -o coded.st --method senses_coded --wordnet wn --morphemes k.seg --bytes 9000 --json
+holds "$(value total out) <= 9000 && $(value codes out) > 0 && $(value relative_error out) < $(value relative_error senses.json)"
+ok info coded.st
+grep -q '^explained  *mean .* terms .* codes ' out || fail "info lacks what the parts explain"
+expect 0 lookup coded.st hhtl --wordnet wn
 ok truncate hybrid.st -o hybrid8.st --bytes 8000 --json
 holds "$(value total out) <= 8000 && $(value knowledge out) == $(value knowledge hybrid.json) && $(value relative_error out) == -1"
 expect 0 lookup hybrid8.st hhtl --wordnet wn
@@ -406,7 +411,7 @@ error 3 'nowhere' lookup k.st hhtl --wordnet nowhere
 error 2 'needs one of' compress k.txt -o x.st --ratio 2 --method see
 error 2 'needs? *--method\|need --method' compress k.txt -o x.st --ratio 2 --wordnet wn
 error 2 'synset-words' compress k.txt -o x.st --ratio 2 --method see --babel k.seg
-error 2 'need --method see, hybrid or senses' compress k.txt -o x.st --ratio 2 --order 2
+error 2 'need --method see, hybrid, senses or senses_coded' compress k.txt -o x.st --ratio 2 --order 2
 error 2 'order' compress k.txt -o x.st --ratio 2 --method see --wordnet wn --order 9
 error 3 'has no words' compress plain.npy -o x.st --ratio 2 --method see --morphemes k.seg
 error 3 'k.txt' compress k.txt -o x.st --ratio 2 --method see --morphemes k.txt

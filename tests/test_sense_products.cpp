@@ -82,7 +82,7 @@ TEST_CASE("a word is a sum of products, one for each sense", "[senses]") {
     const Model<> model = compress(words.table, options);
     INFO("order " << order);
     CHECK(double(model_bytes(model).total) <= 4.0 * double(words.table.rows() * Words::dim) / 6);
-    CHECK(model.precision == Precision::f16);
+    CHECK(model.precision == Precision::i8);
     const auto wide = model.embedding.stored_as(Storage::native);
     const EmbeddingParts<float>& parts = wide.parts();
     CHECK(parts.shape.order() == order);
@@ -113,6 +113,39 @@ TEST_CASE("a word is a sum of products, one for each sense", "[senses]") {
   }
 }
 
+TEST_CASE("codes beside products of senses keep what these leave", "[senses]") {
+  const Words words(2);
+  CompressOptions options{.ratio = 5, .method = "senses", .run = serial()};
+  options.knowledge = std::make_shared<const WordKnowledge>(words.knowledge);
+  const Model<> bare = compress(words.table, options);
+  options.method = "senses_coded";
+  const Model<> model = compress(words.table, options);
+  const double budget = 4.0 * double(words.table.rows() * Words::dim) / 5;
+  CHECK(double(model_bytes(model).total) <= budget);
+  CHECK(double(model_bytes(model).total) > 0.97 * budget);
+  const EmbeddingParts<float>& parts = model.embedding.parts();
+  REQUIRE(parts.codes);
+  CHECK(parts.has_terms());
+  CHECK(parts.inventories.size() == 1);
+  const auto note = [&](const Model<>& of, const char* name) { return std::stod(of.fit.at(name)); };
+  const double error = fidelity(TableRows(words.table), model.embedding).relative_error;
+  CHECK(note(model, "relative_error") == Approx(error).margin(1e-6));
+  CHECK(error < 0.5 * note(bare, "relative_error"));
+  CHECK(note(model, "mean_explains") + note(model, "terms_explain") +
+            note(model, "residual_explains") + error ==
+        Approx(1).margin(1e-5));
+  CHECK(note(model, "terms_explain") > 0.05);
+  CHECK(note(model, "terms_bytes") <= 0.5 * budget);
+
+  const TempDir dir;
+  save_model(dir / "m", model);
+  const auto back = load_model(dir / "m");
+  CHECK(back.embedding.forward(std::vector<Index>{0, 7}) ==
+        model.embedding.forward(std::vector<Index>{0, 7}));
+  options.ratio = 100;
+  CHECK_THROWS_WITH(compress(words.table, options), contains("the smallest"));
+}
+
 TEST_CASE("products of senses refuse what they cannot be made of", "[senses]") {
   const Words words(2);
   CompressOptions options{.ratio = 6, .method = "senses"};
@@ -131,7 +164,7 @@ TEST_CASE("tables past half precision are refused by methods of units", "[senses
   };
   CompressOptions options{.ratio = 6, .run = serial()};
   options.knowledge = std::make_shared<const WordKnowledge>(words.knowledge);
-  for (const char* method : {"see", "senses", "hybrid"}) {
+  for (const char* method : {"see", "senses", "senses_coded", "hybrid"}) {
     options.method = method;
     INFO(method);
     CHECK_THROWS_WITH(compress(scaled(1e6F), options), contains("scale the table"));

@@ -32,14 +32,15 @@ inline constexpr const char* compress_footer =
 model for any number of threads. A size that cannot be reached is an error, which names the
 smallest; MODEL is written whole or not at all.
 
-Methods see, hybrid and senses need a source of senses or morphemes: words share sememes and
-morphemes that these name, and `see lookup` composes words that the table lacks. see keeps such
-terms alone; hybrid codes what they leave of the table beside them, and is the more exact. A term
-has a sememe or morpheme in its last factor and in all others its role (how much of the word's use
-has the sememe, where the morpheme stands), one number each: --order 1 has no roles, 2 has them,
-and higher orders repeat the role, which takes more bits and fits no better. senses has a product
-of --order (2) sememes and morphemes for each sense of a word, as SEE trains it in a transformer;
-it rebuilds the table with a larger error than see.
+Methods see, hybrid, senses and senses_coded need a source of senses or morphemes: words share
+sememes and morphemes that these name, and `see lookup` composes words that the table lacks. see
+keeps such terms alone; hybrid codes what they leave of the table beside them, and is the more
+exact. A term has a sememe or morpheme in its last factor and in all others its role (how much of
+the word's use has the sememe, where the morpheme stands), one number each: --order 1 has no roles,
+2 has them, and higher orders repeat the role, which takes more bits and fits no better. senses has
+a product of --order (2) sememes and morphemes for each sense of a word, as SEE trains it in a
+transformer; it rebuilds the table with a larger error than see. senses_coded codes what such
+products leave.
 
 Examples:
   see compress glove.txt --ratio 20 -o glove.safetensors

@@ -73,6 +73,7 @@ inline void distill(const SavedModel& teacher, const SavedModel& student,
   const RandomWindows batches(student.words.ids(parts.training), options.batch,
                               student.model->options().length, options.seed);
   distill_model(teacher.model, student.model, batches, options.distill);
+  round_table(student.model->table());
 }
 
 }  // namespace lm

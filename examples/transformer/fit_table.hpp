@@ -32,6 +32,9 @@ struct FitTableOptions {
   int order = 2;                        ///< of the terms of these methods
 };
 
+/// How a compressed table lies in its file, and to what it is rounded after training.
+inline constexpr see::Precision table_precision = see::Precision::i8;
+
 /// As many threads as torch has.
 inline see::Executor as_torch() {
   return see::threads(static_cast<unsigned>(torch::get_num_threads()));
@@ -41,13 +44,15 @@ inline see::Executor as_torch() {
 struct FitMethod {
   std::string base;           ///< of see
   bool random_units = false;  ///< terms hold other units, drawn at random
+  bool other_words = false;   ///< a word has the senses and morphs of another, drawn at random
   bool random_cuts = false;   ///< morphs are random pieces of words, which have no senses
 };
 
 inline FitMethod fit_method(const std::string& name) {
   if (name == "random") return {"induced", true};
-  if (name == "senses_random") return {"senses", true};
-  if (name == "senses_cut") return {"senses", false, true};
+  if (name == "senses_random") return {.base = "senses", .other_words = true};
+  if (name == "senses_coded_random") return {.base = "senses_coded", .other_words = true};
+  if (name == "senses_cut") return {.base = "senses", .random_cuts = true};
   return {name};
 }
 
@@ -57,6 +62,13 @@ inline bool is_method(const std::string& name) {
   const std::string base = fit_method(name).base;
   return name == "low_rank" ||
          std::any_of(all.begin(), all.end(), [&](const auto& each) { return each.name == base; });
+}
+
+/// Each order is as likely as any other.
+inline void shuffle(std::vector<std::string>& words, std::uint64_t seed) {
+  see::Random random(seed);
+  for (std::size_t left = words.size(); left > 1; --left)
+    std::swap(words[left - 1], words[static_cast<std::size_t>(random.below(left))]);
 }
 
 /// The layer with other units in its terms, drawn at random, and its factors fitted anew:
@@ -121,14 +133,9 @@ inline see::EntangledEmbedding<float> fit_low_rank(const torch::Tensor& weight, 
   const torch::Tensor left = (u * root).to(torch::kFloat);
   const torch::Tensor right = (vt.t() * root).to(torch::kFloat);
   const double budget = 4 * static_cast<double>(weight.numel()) / ratio;
-  const auto words = static_cast<double>(weight.size(0) + weight.size(1));
-  for (auto rank = std::min<see::Index>(singular.size(0), std::lround(budget / (2 * words)) + 1);
-       rank >= 1; --rank) {
-    auto layer = low_rank(left, right, rank);
-    const see::Model<float> model{layer};
-    if (static_cast<double>(see::model_bytes(model, see::Precision::f16).total) <= budget)
-      return layer;
-  }
+  const auto vectors = static_cast<double>(weight.size(0) + weight.size(1));
+  const auto rank = std::min<see::Index>(singular.size(0), std::lround(budget / vectors) - 3);
+  if (rank >= 1) return low_rank(left, right, rank);
   throw see::Error("low_rank: a ratio that leaves no room for a vector, needed a smaller one");
 }
 
@@ -150,7 +157,9 @@ inline see::torch::EntangledEmbedding fit_table(const torch::Tensor& weight,
   const see::Method& base = see::compress_method(method.base);
   if (base.seed) compress.seed = options.seed;
   if (base.knowledge) {
-    const auto words = see::Vocabulary::from(options.words);
+    std::vector<std::string> names = options.words;
+    if (method.other_words) shuffle(names, options.seed);
+    const auto words = see::Vocabulary::from(names);
     table = see::Table(words, table.values(), table.rows(), table.dim());
     const auto budget = see::byte_budget(table, compress);
     compress.knowledge =
@@ -171,12 +180,19 @@ inline double relative_error(const see::torch::EntangledEmbedding& fitted,
   return ((fitted->to_dense() - weight).square().sum() / weight.square().sum()).item<double>();
 }
 
-/// Bytes of the table as a model file has it with factors in halves, which is what ratios count;
-/// a dense one: 4 a number.
+/// Bytes of the table as a model file has it with factors of eight bits, which is what ratios
+/// count; a dense one: 4 a number.
 inline std::int64_t table_bytes(const see::torch::AnyEmbedding& table) {
   if (!table->is_entangled()) return 4 * table->num_embeddings() * table->embedding_dim();
   const see::Model<float> model{table->entangled()->layer()};
-  return static_cast<std::int64_t>(see::model_bytes(model, see::Precision::f16).total);
+  return static_cast<std::int64_t>(see::model_bytes(model, table_precision).total);
+}
+
+/// Rounds the factors of a table to what its file keeps, once they are trained.
+inline void round_table(see::torch::AnyEmbedding table) {
+  if (!table->is_entangled() || !table->entangled()->layer().parts().has_terms()) return;
+  const auto layer = table->entangled()->layer().stored_as(see::Storage::i8);
+  table->entangle(trained(layer.stored_as(see::Storage::native)));
 }
 
 /// Numbers of the table that are trained; 0 where it is codes.

@@ -141,6 +141,8 @@ inline void distill(const SavedModel& teacher, const SavedModel& student, const 
                        "a teacher and a student of other words, needed the same");
   const PairBatches batches(pairs, student.source, student.target, options.batch, options.seed);
   distill_model(teacher.model, student.model, batches, options.distill);
+  round_table(student.model->source());
+  round_table(student.model->target());
 }
 
 }  // namespace translate

@@ -22,9 +22,9 @@ namespace see {
 namespace detail {
 
 inline constexpr std::array methods{
-    auto_method,   trellis_method, induced_method,    see_method, hybrid_method,
-    senses_method, int8_method,    int4_method,       svd_method, tt_method,
-    pq_method,     pca_method,     word2ketxs_method,
+    auto_method,   trellis_method,      induced_method, see_method,        hybrid_method,
+    senses_method, senses_coded_method, int8_method,    int4_method,       svd_method,
+    tt_method,     pq_method,           pca_method,     word2ketxs_method,
 };
 
 }  // namespace detail

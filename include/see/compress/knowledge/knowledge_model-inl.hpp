@@ -17,6 +17,7 @@
 #include "see/compress/compress_options.hpp"
 #include "see/compress/knowledge/fit_knowledge.hpp"
 #include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/compress/knowledge/knowledge_notes.hpp"
 #include "see/compress/plan/budget.hpp"
 #include "see/compress/row_weights.hpp"
 #include "see/compress/trellis/add_codes.hpp"
@@ -63,9 +64,9 @@ class KnowledgeModelMaker {
       terms.model =
           with_codes(terms.model, 0, [this](double done) { report("coding", 0.7 + 0.3 * done); });
     }
-    KnowledgeModel result{terms.model, terms.report};
-    add_notes(result, terms_error, terms_bytes);
-    return result;
+    terms.model.fit = notes_of(
+        terms.report, {mean_share(matrix_), terms_error, error_of(terms.model), terms_bytes});
+    return {std::move(terms.model), terms.report};
   }
 
  private:
@@ -95,7 +96,7 @@ class KnowledgeModelMaker {
 
   /// The model of terms, with notes as long as they will be.
   Terms terms_of(const KnowledgeLexicon& lexicon, EntangledEmbedding<float> layer) const {
-    Model<float> model{std::move(layer), table_.words(), notes_of(lexicon.report, 0, 0),
+    Model<float> model{std::move(layer), table_.words(), notes_of(lexicon.report, {}),
                        to_notes(lexicon, knowledge_.sources), Precision::i8};
     return {std::move(model), lexicon.report};
   }
@@ -289,40 +290,10 @@ class KnowledgeModelMaker {
     return terms;
   }
 
-  /// Of equal length whatever the errors are.
-  Metadata notes_of(const KnowledgeReport& report, double terms_error, double error) const {
-    const double mean = mean_explains();
-    Metadata notes = fit_notes(options_.residual ? "hybrid" : "see");
-    notes.insert({{"with_senses", std::to_string(report.with_senses)},
-                  {"with_morphs_only", std::to_string(report.with_morphs_only)},
-                  {"with_neither", std::to_string(report.with_neither)},
-                  {"senses_a_word", note_number(report.senses_a_word)},
-                  {"collisions_before", std::to_string(report.collisions_before)},
-                  {"collisions", std::to_string(report.collisions)},
-                  {"mean_explains", note_number(mean)},
-                  {"terms_explain", note_number(1 - terms_error - mean)}});
-    if (!options_.residual) return notes;
-    notes["residual_explains"] = note_number(terms_error - error);
-    notes["terms_bytes"] = std::string(digits_of_budget(), '0');
-    return notes;
-  }
-
-  std::size_t digits_of_budget() const { return std::to_string(budget_).size(); }
-
-  /// The share of sum |x|^2 that the mean explains.
-  double mean_explains() const {
-    const double energy = matrix_.cast<double>().squaredNorm();
-    const double mean =
-        static_cast<double>(table_.rows()) * double{matrix_.colwise().mean().squaredNorm()};
-    return energy > 0 ? mean / energy : 0;
-  }
-
-  void add_notes(KnowledgeModel& result, double terms_error, std::uint64_t terms_bytes) const {
-    Metadata& notes = result.model.fit;
-    notes = notes_of(result.report, terms_error, error_of(result.model));
-    if (!options_.residual) return;
-    const std::string digits = std::to_string(terms_bytes);
-    notes["terms_bytes"] = std::string(digits_of_budget() - digits.size(), '0') + digits;
+  Metadata notes_of(const KnowledgeReport& report, const ExplainedShares& shares) const {
+    std::optional<std::uint64_t> coded;
+    if (options_.residual) coded = budget_;
+    return knowledge_notes(options_.residual ? "hybrid" : "see", {}, report, shares, coded);
   }
 
   const Table& table_;

@@ -12,9 +12,12 @@
 
 #include "see/compress/basis.hpp"
 #include "see/compress/fit.hpp"
+#include "see/compress/knowledge/knowledge_notes.hpp"
 #include "see/compress/plan/budget.hpp"
 #include "see/compress/plan/fit_request.hpp"
 #include "see/compress/plan/method.hpp"
+#include "see/compress/trellis/add_codes.hpp"
+#include "see/compress/trellis/trellis_method.hpp"
 #include "see/core/row_source.hpp"
 #include "see/core/storage.hpp"
 #include "see/core/types.hpp"
@@ -30,52 +33,75 @@
 /// Method senses: SEE's own form, one product of units for each sense of a word.
 namespace see::detail {
 
-/// What terms of `order` slots a word has, from few to many: one or three senses of the word, of
-/// one group of units each, sememes and morphs in turn.
-inline std::vector<SlotFilling> sense_fillings(int order) {
+/// What terms of `order` slots a word has, from few to many, sememes and morphs in turn: one term
+/// (where codes tell words apart), or one group of units for each of one sense or three.
+inline std::vector<SlotFilling> sense_fillings(int order, bool coded) {
   const Index sememes = (order + 1) / 2, morphs = order / 2;
-  return {{order, order, 1, sememes, order},
-          {order, order, 3, sememes, std::max<Index>(1, morphs)}};
+  std::vector<SlotFilling> fillings{{order, order, 1, sememes, order},
+                                    {order, order, 3, sememes, std::max<Index>(1, morphs)}};
+  if (coded) fillings.insert(fillings.begin(), {order, order, 1, sememes, morphs});
+  return fillings;
 }
 
-/// Plans and fits a model of one request.
+/// Plans and fits a model of one request; `coded`: with trellis codes of what its products leave.
 class SenseProducts {
  public:
-  SenseProducts(const FitRequest& request, const WordKnowledge& knowledge)
+  SenseProducts(const FitRequest& request, const WordKnowledge& knowledge, bool coded)
       : request_(request),
         knowledge_(knowledge),
         order_(knowledge.order.value_or(default_order)),
-        shape_(Shape::cube(request.table.dim(), order_)),
-        mean_(request.table.matrix().colwise().mean()) {
-    for (Index k = 0; k < mean_.size(); ++k) mean_[k] = round_to_half(mean_[k]);
-    rows_ = request.table.matrix().rowwise() - mean_;
+        shares_(coded ? std::vector<double>{0.15, 0.3, 0.5} : std::vector<double>{1}),
+        coded_(coded) {
+    if (coded)
+      require_budget(request.table, request.method, request.budget,
+                     least_trellis_bytes(request.table));
+    frame_ = parts_without_terms(request.table.rows(), request.table.dim(),
+                                 coded ? FrameChoice(request).choose() : mean_alone());
+    frame_.codes = {};
+    shape_ = Shape::cube(frame_.shape.width(), order_);
+    const AnyRows rows = rest_of(request.table, frame_, Storage::native);
+    std::vector<std::size_t> ids;
+    rows_ = spread_rows(rows, rows.num_embeddings(), ids);
   }
 
   Model<float> make() {
     request_.report("planning", 0);
     std::optional<Candidate> best;
-    const std::vector<SlotFilling> fillings = sense_fillings(order_);
     double done = 0;
-    for (const SlotFilling& filling : fillings)
-      for (const Index morphs : morph_counts) {
-        auto candidate = within(filling, morphs);
-        request_.report("planning", done += 0.5 / double(fillings.size() * morph_counts.size()));
-        if (!candidate) continue;
-        candidate->error = fitted(*candidate, rough).second;
-        if (!best || candidate->error < best->error) best = std::move(candidate);
+    for (const double share : shares_) {
+      auto candidate = best_within(share, done += 0.4 / double(shares_.size()));
+      if (!candidate) continue;
+      if (coded_) {
+        Model<float> trial = model_of(*candidate, fitted(*candidate, rough));
+        if (!has_room_for_codes(trial, request_.budget)) continue;
+        candidate->error = add(trial, {.weights = request_.weights, .window_bits = 8});
       }
-    require_budget(request_.table, request_.method, request_.budget, best ? 0 : least_);
-    request_.report("fitting", 0.5);
-    Model<float> model = model_of(best->lexicon, fitted(*best, thorough).first);
-    const Fidelity fidelity =
-        see::fidelity(TableRows(request_.table), model.embedding, request_.options.run);
-    model.fit = notes(best->lexicon.report, fidelity.relative_error, fidelity.mean_cosine);
+      if (!best || candidate->error < best->error) best = std::move(candidate);
+    }
+    if (!best) {
+      const double least = static_cast<double>(least_) / shares_.back();
+      require_budget(request_.table, request_.method, request_.budget,
+                     std::max(request_.budget + 1, static_cast<std::uint64_t>(least)));
+    }
+    request_.report("fitting", 0.4);
+    Model<float> model = model_of(*best, fitted(*best, thorough));
+    ExplainedShares shares{.mean = mean_share(request_.table.matrix()),
+                           .terms_error = fidelity_of(model).relative_error,
+                           .terms_bytes = model_bytes(model).total};
+    if (coded_)
+      add(model, {.weights = request_.weights,
+                  .progress = [&](double part) { request_.report("coding", 0.6 + 0.4 * part); }});
+    const Fidelity fidelity = fidelity_of(model);
+    shares.error = fidelity.relative_error;
+    model.fit = notes(best->lexicon.report, shares);
+    model.fit["relative_error"] = note_number(fidelity.relative_error);
+    model.fit["mean_cosine"] = note_number(fidelity.mean_cosine);
     return model;
   }
 
  private:
   static constexpr int default_order = 2, rough = 4, thorough = 25;
-  static constexpr Index most_vectors = 32;
+  static constexpr Index most_vectors = 64;
   static constexpr std::array<Index, 5> morph_counts{60, 200, 600, 2000, 6000};
 
   /// A lexicon, and units of as many vectors as the bytes hold.
@@ -85,64 +111,111 @@ class SenseProducts {
     double error = std::numeric_limits<double>::infinity();
   };
 
-  Metadata notes(const KnowledgeReport& report, double error, double cosine) const {
-    Metadata notes = fit_notes(request_.method, request_.options.seed, error, cosine);
-    notes.insert({{"with_senses", std::to_string(report.with_senses)},
-                  {"with_morphs_only", std::to_string(report.with_morphs_only)},
-                  {"with_neither", std::to_string(report.with_neither)},
-                  {"senses_a_word", note_number(report.senses_a_word)},
-                  {"collisions", std::to_string(report.collisions)}});
-    return notes;
+  PrincipalBasis mean_alone() const {
+    PrincipalBasis basis;
+    basis.mean = request_.table.matrix().colwise().mean();
+    round_to_half(basis.mean);
+    return basis;
   }
 
-  Model<float> model_of(const KnowledgeLexicon& lexicon, EntangledEmbedding<float> layer) const {
-    return {std::move(layer), request_.table.words(), notes(lexicon.report, 0, 0),
-            to_notes(lexicon, knowledge_.sources), Precision::f16};
+  Fidelity fidelity_of(const Model<float>& model) const {
+    return see::fidelity(TableRows(request_.table), model.embedding, request_.options.run);
   }
 
-  EntangledEmbedding<float> fresh(const KnowledgeLexicon& lexicon, Index vectors) const {
-    const double entries = static_cast<double>(rows_.size());
-    const double deviation = std::sqrt(rows_.cast<double>().squaredNorm() / std::max(1.0, entries));
-    auto parts = make_parts<float>(shape_, lexicon.lexicon, vectors,
-                                   {.deviation = 0.5 * deviation, .seed = request_.options.seed});
-    parts.basis.mean = std::vector<float>(mean_.data(), mean_.data() + mean_.size());
-    return EntangledEmbedding<float>(std::move(parts));
+  Metadata notes(const KnowledgeReport& report, const ExplainedShares& shares) const {
+    std::optional<std::uint64_t> coded;
+    if (coded_) coded = request_.budget;
+    return knowledge_notes(request_.method, request_.options.seed, report, shares, coded);
   }
 
-  std::uint64_t bytes_of(const KnowledgeLexicon& lexicon, Index vectors) const {
-    return model_bytes(model_of(lexicon, fresh(lexicon, vectors))).total;
+  /// Units of zeros, as many as the lexicon names, in the frame.
+  EmbeddingParts<float> blank(const KnowledgeLexicon& lexicon, Index vectors) const {
+    EmbeddingParts<float> parts = frame_;
+    parts.shape = shape_;
+    parts.lexicon = lexicon.lexicon;
+    const Index size = lexicon.units.size(), dim = shape_.factor_dim(0);
+    const auto numbers = static_cast<std::size_t>(size * vectors * dim);
+    parts.inventories = {
+        Inventory<float>(Array<float>(std::vector<float>(numbers)), size, vectors, dim)};
+    return parts;
   }
 
-  std::optional<Candidate> within(const SlotFilling& filling, Index morphs) {
+  Model<float> model_of(const Candidate& candidate, EmbeddingParts<float> parts) const {
+    return {EntangledEmbedding<float>(std::move(parts)), request_.table.words(),
+            notes(candidate.lexicon.report, {}), to_notes(candidate.lexicon, knowledge_.sources),
+            Precision::i8};
+  }
+
+  std::uint64_t bytes_of(const Candidate& candidate, Index vectors) const {
+    return model_bytes(model_of(candidate, blank(candidate.lexicon, vectors))).total;
+  }
+
+  double add(Model<float>& model, const TrellisOptions& options) const {
+    return add_codes(model, request_.table, request_.budget, options, request_.options.run);
+  }
+
+  /// The candidate whose rough fit errs least in a share of the bytes; none where none fits.
+  std::optional<Candidate> best_within(double share, double done) {
+    const auto bytes = static_cast<std::uint64_t>(share * static_cast<double>(request_.budget));
+    std::optional<Candidate> best;
+    for (const SlotFilling& filling : sense_fillings(order_, coded_))
+      for (const Index morphs : morph_counts) {
+        request_.report("planning", done);
+        auto candidate = within(filling, morphs, bytes);
+        if (!candidate) continue;
+        candidate->error = error_of(fitted(*candidate, rough));
+        if (!best || candidate->error < best->error) best = std::move(candidate);
+      }
+    return best;
+  }
+
+  std::optional<Candidate> within(const SlotFilling& filling, Index morphs, std::uint64_t budget) {
     Candidate candidate;
+    KnowledgeLexiconOptions options{.filling = filling};
+    options.distinct = !coded_;  // codes tell words apart
     candidate.lexicon = make_knowledge_lexicon(request_.table.words(), knowledge_.annotation,
-                                               knowledge_.morphemes(morphs), {.filling = filling});
-    const std::uint64_t one = bytes_of(candidate.lexicon, 1);
+                                               knowledge_.morphemes(morphs), options);
+    const std::uint64_t one = bytes_of(candidate, 1);
     least_ = std::min(least_, one);
-    if (one > request_.budget) return {};
-    const std::uint64_t step = bytes_of(candidate.lexicon, 2) - one;
-    const auto more = static_cast<Index>((request_.budget - one) / step);
+    if (one > budget) return {};
+    const std::uint64_t step = bytes_of(candidate, 2) - one;
+    const auto more = static_cast<Index>((budget - one) / step);
     candidate.vectors = std::min(most_vectors, 1 + more);
-    while (candidate.vectors > 1 &&
-           bytes_of(candidate.lexicon, candidate.vectors) > request_.budget)
+    while (candidate.vectors > 1 && bytes_of(candidate, candidate.vectors) > budget)
       --candidate.vectors;
     return candidate;
   }
 
-  /// A layer as the file keeps it, and its relative error.
-  std::pair<EntangledEmbedding<float>, double> fitted(const Candidate& candidate, int steps) const {
-    EntangledEmbedding<float> layer = fresh(candidate.lexicon, candidate.vectors);
-    const FitReport report =
-        fit(layer, request_.table.matrix(), {.iterations = steps, .run = request_.options.run});
-    return {layer.stored_as(Storage::f16), report.relative_error};
+  /// Products as the file keeps them, in the frame.
+  EmbeddingParts<float> fitted(const Candidate& candidate, int steps) const {
+    const double entries = static_cast<double>(rows_.size());
+    const double deviation = std::sqrt(rows_.cast<double>().squaredNorm() / std::max(1.0, entries));
+    EntangledEmbedding<float> layer(
+        make_parts<float>(shape_, candidate.lexicon.lexicon, candidate.vectors,
+                          {.deviation = 0.5 * deviation, .seed = request_.options.seed}));
+    fit(layer, rows_, {.iterations = steps, .run = request_.options.run});
+    EmbeddingParts<float> parts = layer.stored_as(Storage::i8).parts();
+    parts.basis = frame_.basis;
+    return parts;
+  }
+
+  /// Relative error of the rows in the frame.
+  double error_of(EmbeddingParts<float> parts) const {
+    parts.basis = {};
+    const EntangledEmbedding<float> layer(std::move(parts));
+    const Table rows({}, std::vector<float>(rows_.data(), rows_.data() + rows_.size()),
+                     rows_.rows(), rows_.cols());
+    return see::fidelity(TableRows(rows), layer, request_.options.run).relative_error;
   }
 
   const FitRequest& request_;
   const WordKnowledge& knowledge_;
   int order_;
+  std::vector<double> shares_;  ///< of the bytes, that products may take
+  bool coded_;
+  EmbeddingParts<float> frame_;
   Shape shape_;
-  Eigen::RowVectorXf mean_;
-  RowMatrix<float> rows_;
+  RowMatrix<float> rows_;  ///< in the frame
   std::uint64_t least_ = std::numeric_limits<std::uint64_t>::max();
 };
 
@@ -151,17 +224,30 @@ class SenseProducts {
 ///
 ///     row w = mean + sum over senses s, i of u_{s,1,i} (x) ... (x) u_{s,order,i}, cut to dim
 ///
-/// with units of ceil(dim^(1/order)) numbers, shared by all slots. Few units of many vectors and
-/// many of few are tried with rough fits, with one sense a word and with three; the one that errs
-/// least is fitted well. Throws where numbers are too large or small for halves, the table has no
-/// words, or the size cannot be reached. Cost: ten rough fits and one of 25 steps (fit()). The
-/// least error is not what this form is for: a model that is trained further learns its units
+/// with units of ceil(dim^(1/order)) numbers of eight bits, shared by all slots. Few units of many
+/// vectors and many of few are tried with rough fits, with one sense a word and with three; the one
+/// that errs least is fitted well. Method senses_coded:
+///
+///     row w = mean + (the same sum + c_w) axes
+///
+/// in the frame of method trellis; trials say whether the products take .15, .3 or .5 of the bytes,
+/// and the trellis codes c_w take the others. Throws where numbers are too large or small for
+/// halves, the table has no words, or the size cannot be reached. Cost: ten rough fits and one of
+/// 25 steps (fit()); with codes, thirty rough fits and three rough codings too. The least error is
+/// not what products are for: a model that is trained further learns its units
 /// (see/torch/distill.hpp). Source: arXiv 2412.12204.
-inline Model<float> fit_sense_products(const FitRequest& request) {
+inline Model<float> fit_products(const FitRequest& request, bool coded) {
   require(!request.table.words().empty(),
           "a model from knowledge of a table without words, needed their names");
   require_half_range(request.table.matrix(), request.method, true);
-  return SenseProducts(request, *request.options.knowledge).make();
+  return SenseProducts(request, *request.options.knowledge, coded).make();
+}
+
+inline Model<float> fit_sense_products(const FitRequest& request) {
+  return fit_products(request, false);
+}
+inline Model<float> fit_coded_products(const FitRequest& request) {
+  return fit_products(request, true);
 }
 
 inline constexpr Method senses_method{
@@ -170,6 +256,14 @@ inline constexpr Method senses_method{
     .knowledge = true,
     .seed = true,
     .fit = fit_sense_products,
+};
+inline constexpr Method senses_coded_method{
+    .name = "senses_coded",
+    .help = "the same, with trellis codes of what they leave",
+    .knowledge = true,
+    .direction = true,
+    .seed = true,
+    .fit = fit_coded_products,
 };
 
 }  // namespace see::detail
