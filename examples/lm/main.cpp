@@ -8,13 +8,14 @@
 #include "lm/commands.hpp"
 #include "lm/demo.hpp"
 #include "transformer/arguments.hpp"
+#include "transformer/compress_run.hpp"
 #include "transformer/program.hpp"
 
 namespace {
 
 using transformer::number, transformer::output_of, transformer::set_threads;
 
-constexpr const char* help =
+const std::string help =
     R"(lm: a small language model, its word table compressed, and what distillation brings back.
 
   lm train TEXT -o teacher.pt       a decoder-only transformer, one table for input and output
@@ -33,15 +34,8 @@ train     --dim 128 --layers 2 --heads 4 --length 64 --dropout 0.1   the model
           --split auto    books: lines begin with NAME chapter:verse, as a Bible's; blocks: of 100
                           lines; auto: books where half of the lines are of that kind
           --nth 10        every tenth book or block is held out
-compress  --ratio 10      4 bytes x words x dim by the bytes of the table's model file
-          --method induced    induced: sememes learned from the table; senses: a product of
-                          sememes and morphemes for each sense of a word; or codes, which stay as
-                          they are: trellis, svd, tt, pq, pca, int8, int4, auto. To compare with:
-                          random and senses_random (the same with units drawn at random),
-                          senses_cut (words cut at random, no senses), low_rank, word2ketxs
-          --order 2       units of a product of senses
-          --wordnet DIR   senses of the words
-          --seed 1
+)" + transformer::compress_help +
+    R"(          --wordnet DIR   senses of the words
 distill   --steps1 500 --steps2 1000 --batch 16 --rate 0.001 --warmup 50 --temperature 2
           --soft 0.5 (share of the soft targets) --hidden 1 (weight of hidden states) --seed 2
 generate  --temperature 0 (the most likely word) --seed 1
@@ -95,13 +89,8 @@ int train(lm::Arguments arguments) {
 int compress(lm::Arguments arguments) {
   const auto teacher = arguments.plain({"TEACHER"})[0];
   const std::filesystem::path output = output_of(arguments);
-  lm::FitTableOptions options;
-  options.ratio = arguments.real("ratio", 10, 1);
-  options.method = arguments.text("method", "induced");
-  if (!lm::is_method(options.method)) throw lm::UsageError("unknown --method " + options.method);
-  options.order = static_cast<int>(arguments.integer("order", 2));
+  lm::FitTableOptions options = transformer::compress_options(arguments);
   options.wordnet = arguments.text("wordnet", "");
-  options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 1, 0));
   set_threads(arguments);
   arguments.finish();
 
@@ -109,10 +98,7 @@ int compress(lm::Arguments arguments) {
   options.words = saved.words.words();
   const lm::Compressed table = lm::compress_table(saved.model->table(), options);
   lm::save(output, saved);
-  std::printf(
-      "bytes of the table: %lld -> %lld, trained numbers: %lld -> %lld, relative error %.4f\n",
-      number(table.bytes_before), number(table.bytes_after), number(table.parameters_before),
-      number(table.parameters_after), table.relative_error);
+  transformer::print("table", table);
   return 0;
 }
 
@@ -161,8 +147,7 @@ int demo(lm::Arguments arguments) {
   arguments.plain({});
   lm::DemoOptions options;
   options.ratio = arguments.real("ratio", options.ratio, 1);
-  options.method = arguments.text("method", options.method);
-  if (!lm::is_method(options.method)) throw lm::UsageError("unknown --method " + options.method);
+  options.method = transformer::method_of(arguments, options.method);
   options.steps = arguments.integer("steps", options.steps);
   options.student_steps = arguments.integer("steps1", options.student_steps);
   set_threads(arguments);

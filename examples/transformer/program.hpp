@@ -101,7 +101,7 @@ struct Command {
 /// Runs the command that the first word names, or prints `help`, and returns the exit code: what
 /// the command returns; 2 where the command line makes no sense, 3 where something else failed,
 /// with a sentence on stderr.
-inline int run_command(const std::string& program, const char* help,
+inline int run_command(const std::string& program, const std::string& help,
                        std::initializer_list<Command> commands, int count, char** values) {
   const std::string name = count > 1 ? values[1] : "";
   const auto failed = [&](int code, const char* message) {
@@ -110,7 +110,7 @@ inline int run_command(const std::string& program, const char* help,
   };
   try {
     if (name == "--help" || name == "-h" || name == "help") {
-      std::fputs(help, stdout);
+      std::fputs(help.c_str(), stdout);
       return 0;
     }
     keep_memory();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "transformer/arguments.hpp"
+#include "transformer/compress_run.hpp"
 #include "transformer/program.hpp"
 #include "translate/commands.hpp"
 #include "translate/demo.hpp"
@@ -17,7 +18,7 @@ namespace {
 using transformer::Arguments, transformer::UsageError;
 using transformer::number, transformer::output_of, transformer::set_threads;
 
-constexpr const char* help =
+const std::string help =
     R"(translate: a small translator, its word tables compressed, and what distillation brings back.
 
   translate train SOURCE TARGET -o teacher.pt
@@ -41,15 +42,8 @@ train     --dim 128 --layers 2 --heads 4 --dropout 0.2   the model
           --least 2       a word occurs so often in the training text; others become <unk>,
                           <unk-upper> (capital first) or <unk-digit>
           --val-source FILE --val-target FILE    perplexity and BLEU after each epoch
-compress  --ratio 10      4 bytes x words x dim by the bytes of the table's model file
-          --method induced    induced: sememes learned from the table; senses: a product of
-                          sememes and morphemes for each sense of a word; or codes, which stay as
-                          they are: trellis, svd, tt, pq, pca, int8, int4, auto. To compare with:
-                          random and senses_random (the same with units drawn at random),
-                          senses_cut (words cut at random, no senses), low_rank, word2ketxs
-          --order 2       units of a product of senses
-          --wordnet DIR   senses of the source words; --target-wordnet DIR: of the target words
-          --seed 1
+)" + transformer::compress_help +
+    R"(          --wordnet DIR   senses of the source words; --target-wordnet DIR: of the target words
 distill   --steps1 500 --steps2 1000 --batch 128 --rate 0.001 --warmup 50 --temperature 2
           --soft 0.5 (share of the soft targets) --hidden 1 (weight of hidden states) --seed 2
 eval      --output FILE   writes the translations, a line each
@@ -80,12 +74,6 @@ translate::SearchOptions search_options(Arguments& arguments) {
                     : unknown == "forbid" ? translate::Unknown::forbid
                                           : translate::Unknown::keep;
   return options;
-}
-
-std::string method_of(Arguments& arguments) {
-  const std::string method = arguments.text("method", "induced");
-  if (!transformer::is_method(method)) throw UsageError("unknown --method " + method);
-  return method;
 }
 
 int train(Arguments arguments) {
@@ -131,11 +119,7 @@ int train(Arguments arguments) {
 int compress(Arguments arguments) {
   const auto teacher = arguments.plain({"TEACHER"})[0];
   const std::filesystem::path output = output_of(arguments);
-  transformer::FitTableOptions options;
-  options.ratio = arguments.real("ratio", 10, 1);
-  options.method = method_of(arguments);
-  options.order = static_cast<int>(arguments.integer("order", 2));
-  options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 1, 0));
+  transformer::FitTableOptions options = transformer::compress_options(arguments);
   const std::string wordnet = arguments.text("wordnet", "");
   const std::string target_wordnet = arguments.text("target-wordnet", "");
   set_threads(arguments);
@@ -144,14 +128,8 @@ int compress(Arguments arguments) {
   translate::SavedModel saved = translate::load(teacher);
   const auto tables = translate::compress_tables(saved, options, wordnet, target_wordnet);
   translate::save(output, saved);
-  const auto print = [](const char* name, const transformer::Compressed& table) {
-    std::printf(
-        "%s table, bytes: %lld -> %lld, trained numbers: %lld -> %lld, relative error %.4f\n", name,
-        number(table.bytes_before), number(table.bytes_after), number(table.parameters_before),
-        number(table.parameters_after), table.relative_error);
-  };
-  print("source", tables.source);
-  print("target", tables.target);
+  transformer::print("source table", tables.source);
+  transformer::print("target table", tables.target);
   return 0;
 }
 
@@ -223,7 +201,7 @@ int demo(Arguments arguments) {
   arguments.plain({});
   translate::DemoOptions options;
   options.ratio = arguments.real("ratio", options.ratio, 1);
-  options.method = method_of(arguments);
+  options.method = transformer::method_of(arguments, options.method);
   options.epochs = arguments.real("epochs", options.epochs);
   options.student_steps = arguments.integer("steps1", options.student_steps);
   set_threads(arguments);

@@ -10,6 +10,7 @@
 #include "see/compress/baseline/low_rank_method.hpp"
 #include "see/compress/baseline/principal_codes_method.hpp"
 #include "see/compress/baseline/product_codes_method.hpp"
+#include "see/compress/baseline/tensor_train_layer.hpp"
 #include "see/compress/baseline/tensor_train_method.hpp"
 #include "see/compress/baseline/word2ketxs.hpp"
 #include "see/compress/baseline/word2ketxs_method.hpp"

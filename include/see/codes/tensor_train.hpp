@@ -74,6 +74,10 @@ class TensorTrain final : public RowCodes {
   }
 
   const TrainShape& shape() const noexcept { return shape_; }
+  /// Core k + 1, in the order of TrainShape::core_shapes().
+  std::span<const float> core(std::size_t k) const noexcept {
+    return {cores_[k].data(), cores_[k].size()};
+  }
   std::string_view kind() const noexcept override { return "tt"; }
 
   void store(CodesContent& content) const {
