@@ -108,7 +108,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     void for_each(const Visit& visit) const {
       const auto count = static_cast<std::size_t>(batch);
       const std::size_t grain = (count + 15) / 16;
-      see::for_ranges(see::torch::detail::executor(), count, grain, [&](auto first, auto last) {
+      see::for_ranges(see::torch::executor(), count, grain, [&](auto first, auto last) {
         for (auto b = first; b < last; ++b)
           for (std::int64_t h = 0; h < heads; ++h) visit(static_cast<std::int64_t>(b), h);
       });

@@ -13,6 +13,7 @@
 #include "see/torch/any_embedding.hpp"
 #include "see/torch/embedding.hpp"
 #include "see/torch/pretrained.hpp"
+#include "see/torch/tensor.hpp"
 #include "transformer/peer_forms.hpp"
 #include "transformer/random_units.hpp"
 #include "transformer/table_bytes.hpp"
@@ -29,11 +30,6 @@ struct FitTableOptions {
   std::string wordnet = {};             ///< a folder; empty: no senses
   int order = 2;                        ///< of the terms of these methods
 };
-
-/// As many threads as torch has.
-inline see::Executor as_torch() {
-  return see::threads(static_cast<unsigned>(torch::get_num_threads()));
-}
 
 /// A method of see, or one that compares with it: what see makes, and how units are then drawn.
 struct FitMethod {
@@ -85,10 +81,13 @@ inline see::torch::EntangledEmbedding fit_table(const torch::Tensor& weight,
     table = see::Table(see::Vocabulary::from(words), table.values(), table.rows(), table.dim());
   const std::uint64_t budget = see::byte_budget(table, options.ratio, {});
   if (is_peer_form(options.method))
-    return trained(fit_peer_form(
-        options.method, table,
-        {.budget = budget, .order = options.order, .seed = options.seed, .run = as_torch()}));
-  see::CompressOptions compress{.ratio = options.ratio, .method = method.base, .run = as_torch()};
+    return trained(fit_peer_form(options.method, table,
+                                 {.budget = budget,
+                                  .order = options.order,
+                                  .seed = options.seed,
+                                  .run = see::torch::executor()}));
+  see::CompressOptions compress{
+      .ratio = options.ratio, .method = method.base, .run = see::torch::executor()};
   const see::Method& base = see::compress_method(method.base);
   if (base.seed) compress.seed = options.seed;
   if (base.knowledge)

@@ -22,8 +22,8 @@ class DenseLoss : public torch::autograd::Function<DenseLoss> {
   static torch::Tensor forward(torch::autograd::AutogradContext* context,
                                const torch::Tensor& weight, const torch::Tensor& hidden,
                                const torch::Tensor& targets, bool wants_gradients) {
-    using see::torch::detail::as_matrix;
-    using see::torch::detail::executor;
+    using see::torch::as_matrix;
+    using see::torch::executor;
     const std::int64_t words = weight.size(0), dim = weight.size(1);
     const torch::Tensor table = weight.detach().contiguous(), states = hidden.detach().contiguous();
     const torch::Tensor ids = targets.contiguous();

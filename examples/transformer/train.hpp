@@ -78,9 +78,8 @@ class Trainer {
 
  private:
   void save(std::int64_t step) const {
-    see::torch::detail::save_checkpoint(
-        options_.checkpoint, *module_, adam_,
-        {static_cast<double>(step), static_cast<double>(options_.steps)});
+    see::torch::save_checkpoint(options_.checkpoint, *module_, adam_,
+                                {static_cast<double>(step), static_cast<double>(options_.steps)});
   }
 
   std::int64_t load() {
@@ -90,7 +89,7 @@ class Trainer {
                            " steps, needed one of ", options_.steps, ", or none: remove it");
     };
     const auto numbers =
-        see::torch::detail::load_checkpoint(options_.checkpoint, *module_, adam_, 2, check);
+        see::torch::load_checkpoint(options_.checkpoint, *module_, adam_, 2, check);
     return static_cast<std::int64_t>(numbers[0]);
   }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Trains a translator, compresses its tables in several ways, distils each, and prints a Markdown
 # table of BLEU beside the teacher's. What is done is kept in OUT: the same command goes on from it.
+# The numbers are left in OUT/results.csv, their plot, where there is a python3, in OUT/results.svg.
 #
 #   examples/translate/compare.sh TRANSLATE DATA OUT [RUN...]
 #
@@ -13,8 +14,9 @@ set -eu
 translate=$1 data=$2 out=$3
 shift 3
 [ $# -gt 0 ] || set -- trellis:20 low_rank:20 induced:20 random:20 senses:20 senses:20:1:3 senses_random:20 \
-  senses_cut:20 word2ketxs:20 senses:20:2 senses_random:20:2 senses:20:3 senses_random:20:3 senses:40 \
-  senses_random:40 low_rank:40 induced:40 trellis:40 senses:10 senses:80 induced:10 induced:80
+  senses_cut:20 word2ketxs:20 tt:20 morphte:20:1:3 morphte:20 word2ket:18:1:4 word2ket:10 senses:20:2 \
+  senses_random:20:2 senses:20:3 senses_random:20:3 senses:40 senses_random:40 low_rank:40 induced:40 trellis:40 \
+  senses:10 senses:80 induced:10 induced:80
 wordnet=${WORDNET:-/usr/share/wordnet} steps1=${STEPS1:-300} steps2=${STEPS2:-2000} rate=${RATE:-0.002}
 export OPENBLAS_NUM_THREADS=1
 mkdir -p "$out"
@@ -56,21 +58,35 @@ for run; do
 done
 
 # A log has two lines of `compress` and two of `eval`.
-printf '| tables | order | seed | bytes / | numbers / | error | BLEU before | BLEU | minus teacher (95%%) |\n'
-printf '| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n'
-for log in "$out"/*.log; do
-  name=${log%.log}
-  [ -s "$name.txt" ] || continue
-  "$translate" compare "$name.txt" "$out/teacher.txt" "$test.de" >"$out/compared.part"
-  base=$(basename "$name")
-  awk -v base="$base" '
-    /table, bytes/ { gsub(/[,:]/, ""); before += $4; after += $6; whole += $9; kept += $11; error = error (error ? ", " : "") $NF }
-    /^BLEU/ { bleu[++n] = $2; sub(/,$/, "", bleu[n]) }
-    /difference/ { for (i = 1; i <= NF; i++) if ($i == "difference") diff = $(i + 1); sub(/,/, "", diff); at = index($0, "interval"); interval = substr($0, at + 9) }
-    END {
-      split(base, part, "-")
-      printf "| %s | %s | %s | %.1f | %s | %s | %s | %s | %s (%s) |\n", part[1], part[4], part[3], before / after,
-        kept ? sprintf("%.1f", whole / kept) : "no", error, bleu[1], bleu[2], diff, interval
-    }' "$log" "$out/compared.part"
-done | sort -t'|' -k5,5n -k2,2
+{
+  echo method,order,seed,bytes,numbers,error_source,error_target,before,bleu,difference,low,high
+  bleu=$("$translate" compare "$out/teacher.txt" "$out/teacher.txt" "$test.de" --resamples 1 | cut -d' ' -f2)
+  echo "dense,,,1,1,,,,$bleu,,,"
+  for log in "$out"/*.log; do
+    name=${log%.log}
+    [ -s "$name.txt" ] || continue
+    "$translate" compare "$name.txt" "$out/teacher.txt" "$test.de" >"$out/compared.part"
+    awk -v run="${name##*/}" '
+      / table, bytes/ { gsub(/[,:]/, ""); before += $4; after += $6; whole += $9; kept += $11; error[++tables] = $NF }
+      /^BLEU/ { gsub(/,/, ""); bleu[++n] = $2 }
+      /difference/ { difference = $6; low = $(NF - 2); high = $NF }  # BLEU A and B difference D 95% interval L to H
+      END {
+        split(run, part, "-")
+        printf "%s,%s,%s,%.1f,%s,%s,%s,%s,%s,%s,%s,%s\n", part[1], part[4], part[3], before / after,
+          kept ? sprintf("%.1f", whole / kept) : "", error[1], error[2], bleu[1], bleu[2], difference, low, high
+      }' "$log" "$out/compared.part"
+  done | sort -t, -k4,4n -k1,1
+} >"$out/results.part"
 rm -f "$out/compared.part"
+mv "$out/results.part" "$out/results.csv"
+awk -F, '
+  NR == 1 {
+    print "| tables | order | seed | bytes / | numbers / | error | BLEU before | BLEU | minus teacher (95%) |"
+    print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    next
+  }
+  $1 == "dense" { print "| dense, the teacher | | | 1 | 1 | | | " $9 " | |"; next }
+  { printf "| %s | %s | %s | %s | %s | %s, %s | %s | %s | %s (%s to %s) |\n",
+      $1, $2, $3, $4, $5 ? $5 : "none", $6, $7, $8, $9, $10, $11, $12 }' "$out/results.csv"
+plot=$(dirname "$0")/../../docs/plot_translation.py
+if command -v python3 >/dev/null; then python3 "$plot" "$out/results.csv" "$out/results.svg" || true; fi

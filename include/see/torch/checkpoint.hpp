@@ -13,10 +13,13 @@
 #include "see/torch/tensor.hpp"
 
 /// A file that training goes on from.
-namespace see::torch::detail {
+namespace see::torch {
+namespace detail {
 
 /// The generator that dropout draws from.
 inline ::at::Generator default_generator() { return ::at::detail::getDefaultCPUGenerator(); }
+
+}  // namespace detail
 
 /// Writes the module, the optimizer's state, `numbers` and the state of torch's generator; a file
 /// that was there is replaced whole or not at all. Throws see::FileError where it cannot.
@@ -29,7 +32,7 @@ inline void save_checkpoint(const std::filesystem::path& file, const ::torch::nn
   archive.write("module", parameters);
   archive.write("optimizer", state);
   archive.write("numbers", ::torch::tensor(numbers, ::at::kDouble));
-  archive.write("generator", default_generator().get_state());
+  archive.write("generator", detail::default_generator().get_state());
   auto aside = file;
   aside += ".new";
   try {
@@ -62,7 +65,7 @@ std::vector<double> load_checkpoint(const std::filesystem::path& file, ::torch::
     archive.load_from(file.string());
     Tensor numbers;
     archive.read("numbers", numbers);
-    require(numbers.numel() == static_cast<std::int64_t>(count), "other numbers");
+    see::detail::require(numbers.numel() == static_cast<std::int64_t>(count), "other numbers");
     const double* const first = numbers.data_ptr<double>();
     result.assign(first, first + numbers.numel());
   });
@@ -77,11 +80,11 @@ std::vector<double> load_checkpoint(const std::filesystem::path& file, ::torch::
     module.load(parameters);
     std::size_t i = 0;
     for (const Tensor& tensor : module.parameters())
-      require(tensor.sizes() == sizes.at(i++), "parameters of other sizes");
+      see::detail::require(tensor.sizes() == sizes.at(i++), "parameters of other sizes");
     optimizer.load(state);
-    default_generator().set_state(generator);
+    detail::default_generator().set_state(generator);
   });
   return result;
 }
 
-}  // namespace see::torch::detail
+}  // namespace see::torch

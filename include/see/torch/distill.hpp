@@ -148,10 +148,9 @@ class Distiller {
   }
 
   void save(const DistillProgress& now) const {
-    detail::save_checkpoint(
-        options_.checkpoint(), *module_, adam_,
-        {static_cast<double>(now.step), static_cast<double>(options_.match_steps()),
-         static_cast<double>(options_.distill_steps()), now.loss});
+    save_checkpoint(options_.checkpoint(), *module_, adam_,
+                    {static_cast<double>(now.step), static_cast<double>(options_.match_steps()),
+                     static_cast<double>(options_.distill_steps()), now.loss});
   }
 
   void load(DistillProgress& now) {
@@ -162,7 +161,7 @@ class Distiller {
                            " steps, needed the options' ", options_.match_steps(), " and ",
                            options_.distill_steps());
     };
-    const auto numbers = detail::load_checkpoint(options_.checkpoint(), *module_, adam_, 4, check);
+    const auto numbers = load_checkpoint(options_.checkpoint(), *module_, adam_, 4, check);
     now.step = static_cast<std::int64_t>(numbers[0]);
     now.loss = numbers[3];
   }

@@ -118,8 +118,7 @@ class EntangledModule : public ::torch::nn::Cloneable<Derived> {
               ::torch::empty({num_embeddings(), embedding_dim()}, detail::type_of<Scalar>());
           std::vector<Index> ids(static_cast<std::size_t>(num_embeddings()));
           for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<Index>(i);
-          view->layer().forward(ids, detail::as_matrix<Scalar>(out, embedding_dim()),
-                                detail::executor());
+          view->layer().forward(ids, as_matrix<Scalar>(out, embedding_dim()), executor());
           return out;
         },
         view());

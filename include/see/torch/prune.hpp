@@ -32,8 +32,7 @@ void collect_gradients(const Tensor& rows, const Tensor& ids, Scores& scores, do
   detail::require(rows.requires_grad(), "collect_gradients: rows that need no gradient");
   rows.register_hook([numbers, &scores, samples](const Tensor& gradient) {
     const Tensor values = gradient.detach().to(::at::kFloat).contiguous();
-    const RowMatrix<float> matrix =
-        detail::as_matrix<float>(values, static_cast<Index>(values.size(-1)));
+    const RowMatrix<float> matrix = as_matrix<float>(values, static_cast<Index>(values.size(-1)));
     detail::with_ids(numbers, [&](auto some) { scores.add(some, matrix, samples); });
   });
 }

@@ -19,6 +19,25 @@ using Tensor = ::torch::Tensor;
 
 namespace nn = ::torch::nn;  // macros of LibTorch say torch::nn, which is looked up here
 
+/// A contiguous tensor as a matrix of `cols` columns, which views its numbers.
+template <class Scalar>
+RowMatrixMap<Scalar> as_matrix(const Tensor& tensor, Index cols) {
+  return {tensor.data_ptr<Scalar>(), cols == 0 ? 0 : tensor.numel() / cols, cols};
+}
+
+/// As many threads as ::torch::get_num_threads() says, one pool for all layers.
+inline Executor executor() {
+  static std::mutex mutex;
+  static int count = 1;
+  static Executor run = serial();
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (const int wanted = ::at::get_num_threads(); wanted != count) {
+    run = threads(static_cast<unsigned>(wanted));
+    count = wanted;
+  }
+  return run;
+}
+
 namespace detail {
 
 using see::detail::require;
@@ -66,29 +85,10 @@ decltype(auto) with_ids(const Tensor& ids, const Visit& visit) {
   return visit(std::span<const std::int64_t>(ids.data_ptr<std::int64_t>(), count));
 }
 
-/// A contiguous tensor as a matrix of `cols` columns.
-template <class Scalar>
-RowMatrixMap<Scalar> as_matrix(const Tensor& tensor, Index cols) {
-  return {tensor.data_ptr<Scalar>(), cols == 0 ? 0 : tensor.numel() / cols, cols};
-}
-
 /// The type of a tensor of Scalar.
 template <class Scalar>
 constexpr ::at::ScalarType type_of() {
   return ::c10::CppTypeToScalarType<Scalar>::value;
-}
-
-/// As many threads as ::torch::get_num_threads() says, one pool for all layers.
-inline Executor executor() {
-  static std::mutex mutex;
-  static int count = 1;
-  static Executor run = serial();
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (const int wanted = ::at::get_num_threads(); wanted != count) {
-    run = threads(static_cast<unsigned>(wanted));
-    count = wanted;
-  }
-  return run;
 }
 
 }  // namespace detail

@@ -35,6 +35,34 @@ inline Lexicon tensor_train_lexicon(Index words, const TrainShape& shape) {
   return Lexicon(SlotTable::per_slot({n1 * r1, n2 * r1 * r2, n3 * r2}), ranks, units);
 }
 
+/// Units of each inventory of a tensor train.
+inline std::array<Index, 3> tensor_train_units(const TrainShape& shape) {
+  const auto [r1, r2] = shape.ranks;
+  return {shape.rows[0] * r1, shape.rows[1] * r1 * r2, shape.rows[2] * r2};
+}
+
+/// The tensor train with the least bound of the error among those for which fits(shape) holds: of
+/// shapes whose outer bases n1 = n3 go from 2 to the cube root of the rows, the largest factor of a
+/// row in the middle, and of all ranks. Ranks of 0 where there is none.
+template <class Fits>
+TrainShape choose_tensor_train(const Table& table, const Executor& run, const Fits& fits) {
+  TrainShape shape = TrainShape::of(table.rows(), table.dim()), best = shape;
+  std::swap(shape.cols[1], shape.cols[2]);
+  double least = 0;
+  const Index first = table.rows() < 8 ? 1 : 2;
+  for (Index outer = first; outer * outer * outer <= table.rows();
+       outer += std::max<Index>(1, outer / 4)) {
+    const Index between = (table.rows() + outer * outer - 1) / (outer * outer);
+    shape.rows = {outer, between, outer};
+    const TensorTrainFit fit(table, shape, run);
+    const TrainShape chosen = fit.choose(fits);
+    if (chosen.ranks[0] == 0 || (best.ranks[0] != 0 && fit.bound(chosen) >= least)) continue;
+    best = chosen;
+    least = fit.bound(chosen);
+  }
+  return best;
+}
+
 }  // namespace see::detail
 
 namespace see {
@@ -44,36 +72,28 @@ namespace see {
 ///
 ///     E(w) = sum over a < r1, b < r2 of  A[w1, a] (x) B[w2, a, b] (x) C[w3, b]
 ///
-/// where w1, w2, w3 are the digits of w in bases n1, n2, n3 near each other, and the inventories
-/// have n1 r1, n2 r1 r2 and n3 r2 units of one vector. Fitted by TT-SVD, rounded to halves, the
-/// entries of the cores then brought to one size. The ranks are those of the least bound of the
-/// error for which all cores together have at most `numbers` entries. Throws where r1 = r2 = 1 has
-/// more, or the table no row.
+/// where w1, w2, w3 are the digits of w in bases n1, n2, n3, and the inventories have n1 r1,
+/// n2 r1 r2 and n3 r2 units of one vector. Fitted by TT-SVD, rounded to halves, the entries of the
+/// cores then brought to one size. Bases and ranks are those of the least bound of the error for
+/// which all cores together have at most `numbers` entries, and a word at most `terms` terms r1 r2,
+/// which is what it costs to read one. Throws where nothing is so small, or the table has no row.
 ///
-/// Cost: n d (n1 d1 + n3 d3) operations or so, one copy of the table, and an index of r1 r2 terms a
-/// word, which follows from the word's number but is stored.
+/// Cost: n d (n1 d1 + n3 d3) operations or so for each of a dozen bases, one copy of the table, and
+/// an index of r1 r2 terms a word, which follows from the word's number but is stored.
 inline EntangledEmbedding<float> fit_tensor_train(const Table& table, Index numbers,
+                                                  Index terms = 128,
                                                   const Executor& run = threads()) {
-  using Cores = std::array<Index, 3>;
   detail::require(table.rows() >= 1, "a tensor train of a table without rows");
-  const auto units_of = [](const detail::TrainShape& shape) -> Cores {
-    const auto [r1, r2] = shape.ranks;
-    return {shape.rows[0] * r1, shape.rows[1] * r1 * r2, shape.rows[2] * r2};
-  };
-  const auto numbers_of = [&](const detail::TrainShape& shape) {
-    const Cores units = units_of(shape);
-    return units[0] * shape.cols[0] + units[1] * shape.cols[1] + units[2] * shape.cols[2];
-  };
-  auto shape = detail::TrainShape::of(table.rows(), table.dim());
-  shape.ranks = {1, 1};
-  detail::require(numbers_of(shape) <= numbers, "a tensor train of ", numbers,
-                  " numbers, the smallest for a table of ", table.rows(), " x ", table.dim(),
-                  " has ", numbers_of(shape));
-  const detail::TensorTrainFit fit(table, run);
-  shape = fit.choose([&](const auto& trial) { return numbers_of(trial) <= numbers; });
-  const auto train = fit.train(shape);
-
-  const Cores units = units_of(shape);
+  const auto shape = detail::choose_tensor_train(table, run, [&](const auto& trial) {
+    const auto units = detail::tensor_train_units(trial);
+    return trial.ranks[0] * trial.ranks[1] <= terms &&
+           units[0] * trial.cols[0] + units[1] * trial.cols[1] + units[2] * trial.cols[2] <=
+               numbers;
+  });
+  detail::require(shape.ranks[0] >= 1, "a tensor train of ", numbers, " numbers and ", terms,
+                  " terms for a table of ", table.rows(), " x ", table.dim(), ", needed more");
+  const auto train = detail::TensorTrainFit(table, shape, run).train(shape);
+  const auto units = detail::tensor_train_units(shape);
   const auto [r1, r2] = shape.ranks;
   std::array<std::vector<float>, 3> cores;
   std::array<double, 3> sizes;  // root mean squares of entries

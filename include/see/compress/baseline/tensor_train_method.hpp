@@ -24,9 +24,13 @@ class TensorTrainFit {
  public:
   /// n d (n1 d1 + n3 d3) operations. `table` is to outlive this object.
   TensorTrainFit(const Table& table, const Executor& run)
+      : TensorTrainFit(table, TrainShape::of(table.rows(), table.dim()), run) {}
+
+  /// For trains of other sizes, whatever the ranks.
+  TensorTrainFit(const Table& table, const TrainShape& shape, const Executor& run)
       : table_(table),
         run_(run),
-        shape_(TrainShape::of(table.rows(), table.dim())),
+        shape_(shape),
         tensor_(unfold(table, shape_)),
         first_(second_moments(tensor_, run)),
         first_tails_(first_.tails()),
@@ -55,14 +59,18 @@ class TensorTrainFit {
           high = middle - 1;
       }
       trial.ranks = {r1, low};
-      const double bound =
-          first_tails_[static_cast<std::size_t>(r1)] + last_tails_[static_cast<std::size_t>(low)];
-      if (best.ranks[0] == 0 || bound < least) {
+      if (best.ranks[0] == 0 || bound(trial) < least) {
         best = trial;
-        least = bound;
+        least = bound(trial);
       }
     }
     return best;
+  }
+
+  /// What choose() compares: no train of these ranks by TT-SVD has a larger squared error.
+  double bound(const TrainShape& shape) const {
+    return first_tails_[static_cast<std::size_t>(shape.ranks[0])] +
+           last_tails_[static_cast<std::size_t>(shape.ranks[1])];
   }
 
   /// The train of these ranks: n d r1 + (n2 d2 r1) (n3 d3)^2 operations or so. Throws unless the
