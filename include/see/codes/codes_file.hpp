@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -65,6 +66,9 @@ class CodesContent {
   FileContent& content_;
   CodesPrefix prefix_;
 };
+
+/// Adds codes, or planned ones, to a content.
+using AddCodes = std::function<void(CodesContent&)>;
 
 /// What a file says of codes of `rows` rows of `dim` numbers. All of it throws FileError, or Error,
 /// which load_model() turns into one.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string_view>
 
@@ -16,43 +15,30 @@
 
 namespace see::detail {
 
-/// A kind of codes in files: RowCodes::kind(), and how it is written and read.
-struct CodesKind {
-  std::string_view name;
-  void (*store)(const RowCodes& codes, CodesContent& content);
-  std::shared_ptr<const RowCodes> (*read)(const CodesReader& file);
-};
-
-/// The kind of a class of codes with a member store() and a static read().
-template <class Codes>
-constexpr CodesKind kind_of(std::string_view name) {
-  return {
-      name,
-      [](const RowCodes& codes, CodesContent& content) {
-        static_cast<const Codes&>(codes).store(content);
-      },
-      [](const CodesReader& file) -> std::shared_ptr<const RowCodes> { return Codes::read(file); }};
+/// Reads codes of a kind, RowCodes::kind(). Throws where there is none of this name.
+inline std::shared_ptr<const RowCodes> read_codes(std::string_view kind, const CodesReader& file) {
+  if (kind == "trellis") return read_trellis(file);
+  if (kind == "int8") return Int8Codes::read(file);
+  if (kind == "int4") return Int4Codes::read(file);
+  if (kind == "svd") return LowRank::read(file);
+  if (kind == "tt") return TensorTrain::read(file);
+  if (kind == "pq") return ProductCodes::read(file);
+  if (kind == "pca") return PrincipalCodes::read(file);
+  fail("codes of the kind \"", kind, "\", which this release does not know");
 }
 
-inline constexpr std::array codes_kinds{
-    CodesKind{"trellis",
-              [](const RowCodes& codes, CodesContent& content) {
-                store_trellis(static_cast<const TrellisCodes&>(codes).parts(), content);
-              },
-              read_trellis},
-    kind_of<Int8Codes>("int8"),
-    kind_of<Int4Codes>("int4"),
-    kind_of<LowRank>("svd"),
-    kind_of<TensorTrain>("tt"),
-    kind_of<ProductCodes>("pq"),
-    kind_of<PrincipalCodes>("pca"),
-};
-
-/// Throws where there is no kind of this name.
-inline const CodesKind& codes_kind(std::string_view name) {
-  for (const CodesKind& kind : codes_kinds)
-    if (kind.name == name) return kind;
-  fail("codes of the kind \"", name, "\", which this release does not know");
+/// Adds codes to the content of a file. Throws where their kind is none of those that are read.
+inline void store_codes(const RowCodes& codes, CodesContent& content) {
+  const std::string_view kind = codes.kind();
+  if (kind == "trellis")
+    return store_trellis(static_cast<const TrellisCodes&>(codes).parts(), content);
+  if (kind == "int8") return static_cast<const Int8Codes&>(codes).store(content);
+  if (kind == "int4") return static_cast<const Int4Codes&>(codes).store(content);
+  if (kind == "svd") return static_cast<const LowRank&>(codes).store(content);
+  if (kind == "tt") return static_cast<const TensorTrain&>(codes).store(content);
+  if (kind == "pq") return static_cast<const ProductCodes&>(codes).store(content);
+  if (kind == "pca") return static_cast<const PrincipalCodes&>(codes).store(content);
+  fail("codes of the kind \"", kind, "\", which this release does not know");
 }
 
 }  // namespace see::detail

@@ -103,7 +103,8 @@ inline Moments moments(ConstRowMatrixRef<float> table, bool covariance, const Ex
   const Vector<float> mean = result.mean.cast<float>();
   result.covariance =
       sum_of_squares<float>(n, d, run, [&](Index first, RowMatrixRef<float> centred) {
-        centred = table.middleRows(first, centred.rows()).rowwise() - mean.transpose();
+        for (Index i = 0; i < centred.rows(); ++i)
+          for (Index t = 0; t < d; ++t) centred(i, t) = table(first + i, t) - mean[t];
         weigh_rows<float>(centred, weights_of_rows(weights, first, centred.rows()), 0.5);
       });
   result.covariance /= total;
@@ -130,11 +131,12 @@ inline PrincipalBasis fit_basis(const Moments& moments, bool with_mean, bool wit
   if (!with_axes) return basis;
   require(moments.covariance.rows() == d, "axes need moments with covariance");
   const auto eigen = symmetric_eigen(moments.covariance);
-  basis.axes = eigen.vectors.bottomRows(width).colwise().reverse().cast<float>();
-  for (Index i = 0; i < width; ++i) {  // the solver leaves signs open
-    Index largest = 0;
-    basis.axes.row(i).cwiseAbs().maxCoeff(&largest);
-    if (basis.axes(i, largest) < 0) basis.axes.row(i) *= -1;
+  basis.axes.resize(width, d);
+  for (Index i = 0; i < width; ++i) {
+    float* const axis = basis.axes.data() + i * d;
+    for (Index t = 0; t < d; ++t) axis[t] = static_cast<float>(eigen.vectors(d - 1 - i, t));
+    if (*largest_entry(axis, d) < 0)  // the solver leaves signs open
+      for (Index t = 0; t < d; ++t) axis[t] = -axis[t];
   }
   round_to_int8_axes({basis.axes.data(), static_cast<std::size_t>(basis.axes.size())}, d);
   return basis;

@@ -97,8 +97,9 @@ double weighted_error(const Original& original, const Compressed& compressed,
     RowMatrix<float> x(count, dim), y(count, dim);
     forward_range(original, start, x);
     forward_range(compressed, start, y);
-    errors[first / block] = weighted_energy(x - y, some);
     energies[first / block] = weighted_energy(x, some);
+    x -= y;
+    errors[first / block] = weighted_energy(x, some);
   });
   const double energy = std::accumulate(energies.begin(), energies.end(), 0.0);
   const double error = std::accumulate(errors.begin(), errors.end(), 0.0);

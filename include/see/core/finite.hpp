@@ -29,7 +29,10 @@ constexpr bool is_finite(Scalar x) noexcept {
 /// Whether all coefficients are.
 template <class Derived>
 bool is_all_finite(const Eigen::DenseBase<Derived>& numbers) {
-  return numbers.derived().unaryExpr([](auto x) { return is_finite(x); }).all();
+  for (Eigen::Index i = 0; i < numbers.rows(); ++i)
+    for (Eigen::Index j = 0; j < numbers.cols(); ++j)
+      if (!is_finite(numbers.derived().coeff(i, j))) return false;
+  return true;
 }
 
 }  // namespace see::detail

@@ -271,8 +271,10 @@ inline SymmetricEigen symmetric_eigen(RowMatrix<double> matrix, bool with_vector
 /// An orthonormal basis of the columns of `matrix` (n x k, n >= k) by Gram-Schmidt, each step done
 /// twice; a column that depends on those before it becomes zero. 4 n k^2 operations.
 inline RowMatrix<float> orthonormal_columns(const RowMatrix<float>& matrix) {
-  RowMatrix<double> rows = matrix.transpose().cast<double>();
-  const Index n = rows.cols();
+  const Index n = matrix.rows();
+  RowMatrix<double> rows(matrix.cols(), n);
+  for (Index k = 0; k < rows.rows(); ++k)
+    for (Index i = 0; i < n; ++i) rows(k, i) = double{matrix(i, k)};
   for (Index k = 0; k < rows.rows(); ++k) {
     double* const x = rows.data() + k * n;
     const double before = std::sqrt(dot_product(x, x, n));
@@ -284,7 +286,10 @@ inline RowMatrix<float> orthonormal_columns(const RowMatrix<float>& matrix) {
     const double norm = std::sqrt(dot_product(x, x, n));
     rows.row(k) *= norm > 1e-10 * before ? 1 / norm : 0.0;
   }
-  return rows.transpose().cast<float>();
+  RowMatrix<float> result(n, rows.rows());
+  for (Index i = 0; i < n; ++i)
+    for (Index k = 0; k < rows.rows(); ++k) result(i, k) = static_cast<float>(rows(k, i));
+  return result;
 }
 
 /// Solves A X = B for symmetric positive definite A by Cholesky's method; B becomes X, and A its

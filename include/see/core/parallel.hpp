@@ -39,8 +39,8 @@ inline Executor threads(unsigned n = 0) {
 /// Calls body(first, last) for consecutive ranges that cover [0, n), each of at most `grain`
 /// numbers. The ranges depend on n and grain alone, never on the executor: reduce per range, in
 /// order of the ranges, and a sum comes out the same for any number of threads.
-template <class Body>
-void for_ranges(const Executor& run, std::size_t n, std::size_t grain, const Body& body) {
+inline void for_ranges(const Executor& run, std::size_t n, std::size_t grain,
+                       const std::function<void(std::size_t, std::size_t)>& body) {
   if (n == 0) return;
   const std::size_t count = (n + grain - 1) / grain;
   run(count, [&](std::size_t i) { body(i * grain, std::min(n, (i + 1) * grain)); });

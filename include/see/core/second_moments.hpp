@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -49,6 +50,12 @@ inline Eigen::MatrixXd second_moments(ConstRowMatrixRef<float> table, const Exec
                                 });
 }
 
+/// Where the number of the largest magnitude stands among n >= 1, the first of these.
+template <class Scalar>
+const Scalar* largest_entry(const Scalar* x, Index n) {
+  return std::max_element(x, x + n, [](Scalar a, Scalar b) { return std::abs(a) < std::abs(b); });
+}
+
 /// Eigenvectors (columns) of a symmetric matrix in the order of falling eigenvalues, which are not
 /// negative; each vector's largest entry is positive.
 struct PrincipalDirections {
@@ -58,12 +65,14 @@ struct PrincipalDirections {
   /// O(d^3). Throws where the eigenvalues do not converge.
   explicit PrincipalDirections(const Eigen::MatrixXd& symmetric) {
     const auto eigen = symmetric_eigen(symmetric);
-    values = eigen.values.reverse().cwiseMax(0.0);
-    vectors = eigen.vectors.colwise().reverse().transpose();
-    for (Index i = 0; i < vectors.cols(); ++i) {
-      Index largest = 0;
-      vectors.col(i).cwiseAbs().maxCoeff(&largest);
-      if (vectors(largest, i) < 0) vectors.col(i) *= -1;
+    const Index n = eigen.values.size();
+    values.resize(n);
+    vectors.resize(n, n);
+    for (Index i = 0; i < n; ++i) {
+      const double* const vector = eigen.vectors.data() + (n - 1 - i) * n;
+      const double* const largest = largest_entry(vector, n);
+      for (Index j = 0; j < n; ++j) vectors(j, i) = *largest < 0 ? -vector[j] : vector[j];
+      values[i] = std::max(eigen.values[n - 1 - i], 0.0);
     }
   }
 

@@ -57,10 +57,10 @@ inline ModelBytes count_bytes(const FileContent& content) {
 
 /// Bytes of the file (less the vocabulary) of a model with planned codes in place of its own:
 /// plan(codes_content) adds these.
-template <class Scalar, class Plan>
-std::uint64_t planned_bytes(const Model<Scalar>& model, std::string_view codes, const Plan& plan) {
-  return with_content(model, codes, plan,
-                      [](const FileContent& content) { return count_bytes(content).total; });
+template <class Scalar>
+std::uint64_t planned_bytes(const Model<Scalar>& model, std::string_view codes,
+                            const AddCodes& plan) {
+  return count_bytes(content_of(model, codes, plan)).total;
 }
 
 }  // namespace detail
@@ -73,8 +73,7 @@ inline ModelBytes model_bytes(const SafetensorsFile& file) {
 /// The same for a model that is not written yet, as save_model() would write it.
 template <class Scalar>
 ModelBytes model_bytes(const Model<Scalar>& model) {
-  return detail::with_content(
-      model, [](const detail::FileContent& content) { return detail::count_bytes(content); });
+  return detail::count_bytes(detail::content_of(model));
 }
 
 /// The same in another precision than the model's.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,8 +46,7 @@ class ModelContent {
       : model_(model), parts_(model.embedding.parts()), content_(content) {}
 
   /// All of it. `codes` adds the codes, if there are any.
-  template <class AddCodes>
-  void add(const AddCodes& codes) {
+  void add(const std::function<void()>& codes) {
     const Index rows = parts_.lexicon.words(), dim = parts_.embedding_dim();
     require(model_.words.empty() || model_.words.size() == rows, "a vocabulary of ",
             model_.words.size(), " words, needed ", rows);
@@ -217,11 +217,11 @@ Index format_version_for(const Model<Scalar>& model, std::string_view codes) {
   return model.precision == Precision::i8 || !codes.empty() || narrow_axes ? 2 : 1;
 }
 
-/// Calls body(content) with the content of a model's file, but for codes of the kind `codes`
-/// (empty: none), which add_codes(codes_content) adds.
-template <class Scalar, class AddCodes, class Body>
-auto with_content(const Model<Scalar>& model, std::string_view codes, const AddCodes& add_codes,
-                  const Body& body) {
+/// The content of a model's file with codes of the kind `codes` (empty: none), which
+/// add_codes(codes_content) adds, in place of its own. `model` outlives it.
+template <class Scalar>
+FileContent content_of(const Model<Scalar>& model, std::string_view codes,
+                       const AddCodes& add_codes) {
   const Index version = format_version_for(model, codes);
   FileContent content("see", version);
   ModelContent<Scalar>(model, content).add([&] {
@@ -230,16 +230,15 @@ auto with_content(const Model<Scalar>& model, std::string_view codes, const AddC
     CodesContent part(content, version >= 3 ? CodesPrefix::codes() : CodesPrefix::residual());
     add_codes(part);
   });
-  return body(std::as_const(content));
+  return content;
 }
 
 /// The same with the model's own codes.
-template <class Scalar, class Body>
-auto with_content(const Model<Scalar>& model, const Body& body) {
+template <class Scalar>
+FileContent content_of(const Model<Scalar>& model) {
   const auto& codes = model.embedding.parts().codes;
-  return with_content(
-      model, codes ? codes->kind() : std::string_view(),
-      [&](CodesContent& part) { codes_kind(codes->kind()).store(*codes, part); }, body);
+  return content_of(model, codes ? codes->kind() : std::string_view(),
+                    [&](CodesContent& part) { store_codes(*codes, part); });
 }
 
 }  // namespace see::detail

@@ -27,7 +27,7 @@ namespace see {
 
 template <class Scalar>
 void save_model(const std::filesystem::path& path, const Model<Scalar>& model) {
-  detail::with_content(model, [&](const detail::FileContent& content) { content.write(path); });
+  detail::content_of(model).write(path);
 }
 
 namespace detail {
@@ -119,7 +119,7 @@ class ModelReader {
 
   std::shared_ptr<const RowCodes> codes(Index words, Index width) const {
     const auto read = [&](std::string_view kind, CodesPrefix prefix) {
-      return codes_kind(kind).read(CodesReader(file_, std::move(prefix), words, width));
+      return read_codes(kind, CodesReader(file_, std::move(prefix), words, width));
     };
     if (baseline_) return read(file_.entry("method"), CodesPrefix::none());
     if (file_.has("codes")) return read(file_.entry("codes"), CodesPrefix::codes());

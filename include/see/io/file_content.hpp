@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,8 +38,8 @@ class FileContent {
   void add(std::string name, std::vector<Index> shape, Array<T> values,
            std::string_view dtype = dtype_name<T>()) {
     const auto kept = std::make_shared<const Array<T>>(std::move(values));
-    tensors_.push_back(make_tensor(std::move(name), std::move(shape), *kept));
-    tensors_.back().dtype = dtype;
+    const std::span<const T> view(kept->data(), kept->size());
+    add(std::move(name), std::move(shape), dtype, std::as_bytes(view));
     kept_.push_back(kept);
   }
   template <class T>
@@ -51,10 +52,7 @@ class FileContent {
     static constexpr std::byte nowhere{};
     const auto bytes = tensor_bytes(*find_dtype(dtype), shape);
     require(bytes.has_value(), "a tensor of ", shape_text(shape), ", too large to count");
-    tensors_.push_back({std::move(name),
-                        std::string(dtype),
-                        std::move(shape),
-                        {&nowhere, static_cast<std::size_t>(*bytes)}});
+    add(std::move(name), std::move(shape), dtype, {&nowhere, static_cast<std::size_t>(*bytes)});
     planned_ = true;
   }
 
@@ -75,6 +73,11 @@ class FileContent {
   }
 
  private:
+  void add(std::string name, std::vector<Index> shape, std::string_view dtype,
+           std::span<const std::byte> bytes) {
+    tensors_.push_back({std::move(name), std::string(dtype), std::move(shape), bytes});
+  }
+
   Metadata metadata_;
   std::vector<Tensor> tensors_;
   std::vector<std::shared_ptr<const void>> kept_;

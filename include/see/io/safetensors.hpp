@@ -6,11 +6,13 @@
 #include <cstring>
 #include <filesystem>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "see/core/array.hpp"
@@ -163,21 +165,21 @@ class SafetensorsFile {
     const detail::JsonValue header = detail::parse_json(text.substr(8, header_size));
     const auto data = file_->bytes().subspan(8 + header_size);
 
-    std::vector<std::pair<std::uint64_t, Tensor>> found;
+    std::multimap<std::pair<std::uint64_t, std::size_t>, Tensor> found;  // by begin and size
     for (std::size_t i = 0; i < header.keys().size(); ++i) {
       const std::string& name = header.keys()[i];
-      if (name == "__metadata__")
+      if (name == "__metadata__") {
         read_metadata(header.values()[i]);
-      else
-        found.push_back(read_tensor(name, header.values()[i], data));
+        continue;
+      }
+      auto [begin, tensor] = read_tensor(name, header.values()[i], data);
+      found.emplace(std::pair(begin, tensor.bytes.size()), std::move(tensor));
     }
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-      return std::pair(a.first, a.second.bytes.size()) < std::pair(b.first, b.second.bytes.size());
-    });
     std::uint64_t end = 0;
-    for (auto& [begin, tensor] : found) {
-      require<FileError>(begin == end, "tensor ", json_quote(tensor.name), " begins at data byte ",
-                         begin, ", needed ", end, ", where the one before ends");
+    for (auto& [place, tensor] : found) {
+      require<FileError>(place.first == end, "tensor ", json_quote(tensor.name),
+                         " begins at data byte ", place.first, ", needed ", end,
+                         ", where the one before ends");
       end += tensor.bytes.size();
       tensors_.push_back(std::move(tensor));
     }

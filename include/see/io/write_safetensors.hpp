@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,7 +36,7 @@ namespace detail {
 /// The order in the file: by falling alignment, so that each tensor begins at a multiple of its own
 /// although the format allows no gaps. Throws Error where a tensor or the metadata cannot be
 /// written.
-inline std::vector<Tensor> safetensors_order(std::vector<Tensor> tensors,
+inline std::vector<Tensor> safetensors_order(const std::vector<Tensor>& tensors,
                                              const Metadata& metadata) {
   std::set<std::string_view> names{"__metadata__"};
   for (const Tensor& tensor : tensors) {
@@ -53,10 +52,11 @@ inline std::vector<Tensor> safetensors_order(std::vector<Tensor> tensors,
   for (const auto& [key, value] : metadata)
     require(utf8_prefix(key) == key.size() && utf8_prefix(value) == value.size(), "metadata ",
             json_quote(key), ": not UTF-8");
-  std::stable_sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) {
-    return alignment(*find_dtype(a.dtype)) > alignment(*find_dtype(b.dtype));
-  });
-  return tensors;
+  std::vector<Tensor> ordered;
+  for (const std::size_t bytes : {8U, 4U, 2U, 1U})
+    for (const Tensor& tensor : tensors)
+      if (alignment(*find_dtype(tensor.dtype)) == bytes) ordered.push_back(tensor);
+  return ordered;
 }
 
 /// The header of tensors in the given order; `checksum_at` becomes the offset of the checksum's

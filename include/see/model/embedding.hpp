@@ -157,8 +157,10 @@ class EntangledEmbedding {
   /// E(w) as a row of its own, or forward(ids). Throws where an id is no row.
   template <Id Word>
   Eigen::RowVector<Scalar, Eigen::Dynamic> operator()(Word w) const {
+    detail::check_batch(std::span(&w, 1), num_embeddings(), 1, dim_, dim_, "forward");
     Eigen::RowVector<Scalar, Eigen::Dynamic> row(dim_);
-    forward(std::span(&w, 1), Eigen::Map<RowMatrix<Scalar>>(row.data(), 1, dim_));
+    const auto id = static_cast<Index>(w);
+    forward_unchecked(std::span(&id, 1), Eigen::Map<RowMatrix<Scalar>>(row.data(), 1, dim_));
     return row;
   }
   template <IdRange Ids = IdList>

@@ -42,17 +42,12 @@ class CodesBudget {
             std::move(notes))) {}
 
   /// Bytes of the file whose codes plan(codes_content) describes.
-  template <class Plan>
-  std::uint64_t bytes(const Plan& plan) const {
+  std::uint64_t bytes(const AddCodes& plan) const {
     return planned_bytes(blank_, request_.method, plan);
   }
-  template <class Plan>
-  bool fits(const Plan& plan) const {
-    return bytes(plan) <= request_.budget;
-  }
+  bool fits(const AddCodes& plan) const { return bytes(plan) <= request_.budget; }
   /// Throws where not even `smallest` fits.
-  template <class Plan>
-  void require_room(const Plan& smallest) const {
+  void require_room(const AddCodes& smallest) const {
     require_budget(request_.table, request_.method, request_.budget, bytes(smallest));
   }
 

@@ -82,7 +82,7 @@ RowMatrix<float> k_means(ConstRowMatrixRef<float> points, Index k, int iteration
     if (distinct.insert(order[i]).second) centroids.row(found++) = points.row(order[i]);
   }
   if (found < k) {
-    centroids.bottomRows(k - found).rowwise() = centroids.row(0).eval();
+    for (; found < k; ++found) centroids.row(found) = centroids.row(0);
     return centroids;
   }
   std::vector<std::uint16_t> nearest(static_cast<std::size_t>(n)), before;

@@ -106,10 +106,14 @@ inline double squared_error(const TermGrid& grid, const TermModel& model, const 
 /// mean diagonal: the least-squares solution for what the data decide, X_now for what they leave
 /// open.
 inline void solve_near(RowMatrix<double>& normal, RowMatrix<double>& right, RowMatrix<float>& now) {
-  const double ridge = 1e-6 * normal.trace() / static_cast<double>(normal.rows());
+  double trace = 0;
+  for (Index i = 0; i < normal.rows(); ++i) trace += normal(i, i);
+  const double ridge = 1e-6 * trace / static_cast<double>(normal.rows());
   if (!(ridge > 0)) return;
-  normal.diagonal().array() += ridge;
-  right += ridge * now.cast<double>();
+  for (Index i = 0; i < normal.rows(); ++i) {
+    normal(i, i) += ridge;
+    for (Index j = 0; j < right.cols(); ++j) right(i, j) += ridge * double{now(i, j)};
+  }
   if (solve_positive(normal, right) && is_all_finite(right)) now = right.cast<float>();
 }
 
@@ -147,7 +151,7 @@ inline void refit_units(const TermGrid& grid, const TermCodes& codes, Slot slot,
               answer.noalias() = x * others.row(other).transpose();
             else
               answer.noalias() = x.transpose() * others.row(other).transpose();
-            sum.row(unit).tail(q) += (factor * answer).transpose().cast<double>();
+            for (Index i = 0; i < q; ++i) sum(unit, size + i) += double{factor * answer[i]};
             for (Index l = 0; l <= k; ++l) {
               const auto before = static_cast<std::size_t>(2 * l);
               const Index unit_l = row[before + mine];
@@ -166,13 +170,15 @@ inline void refit_units(const TermGrid& grid, const TermCodes& codes, Slot slot,
 /// Least-squares gains, all else fixed: a terms x terms system. O(n terms (terms + q1 q2)).
 inline void refit_gains(const TermGrid& grid, const TermCodes& codes, TermModel& model,
                         const Executor& run) {
-  const Index q1 = model.u.cols(), q2 = model.v.cols(), terms = model.gains.size();
-  const RowMatrix<float> gram_u = product(model.u, model.u.transpose());
-  const RowMatrix<float> gram_v = product(model.v, model.v.transpose());
+  const RowMatrix<float>&u = model.u, &v = model.v;
+  const Index q1 = u.cols(), q2 = v.cols(), terms = model.gains.size();
+  const RowMatrix<float> gram_u = product(u, u.transpose());
+  const RowMatrix<float> gram_v = product(v, v.transpose());
   const RowMatrix<double> zero = RowMatrix<double>::Zero(terms, terms + 1);
   RowMatrix<double> system = reduce_ranges(
       run, codes.scale.size(), zero,
       [&](RowMatrix<double>& sum, std::size_t first, std::size_t last) {
+        Eigen::VectorXf answer(q1);
         for (std::size_t w = first; w < last; ++w) {
           const auto row = codes.row(w);
           const ConstRowMatrixMap<float> x(grid.rows.row(static_cast<Index>(w)).data(), q1, q2);
@@ -180,8 +186,8 @@ inline void refit_gains(const TermGrid& grid, const TermCodes& codes, TermModel&
           const float weighed = grid.weight(w) * scale;
           for (Index k = 0; k < terms_of(row); ++k) {
             const auto at = static_cast<std::size_t>(2 * k);
-            const auto u = model.u.row(row[at]), v = model.v.row(row[at + 1]);
-            sum(k, terms) += static_cast<double>(weighed * u.dot(v * x.transpose()));
+            answer.noalias() = x * v.row(row[at + 1]).transpose();
+            sum(k, terms) += static_cast<double>(weighed * u.row(row[at]).dot(answer));
             for (Index l = 0; l < terms_of(row); ++l) {
               const auto to = static_cast<std::size_t>(2 * l);
               sum(k, l) += static_cast<double>(weighed * scale * gram_u(row[at], row[to]) *

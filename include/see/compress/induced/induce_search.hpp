@@ -23,7 +23,8 @@ inline RowMatrix<float> in_lanes(const RowMatrix<float>& units) {
   const Index columns = (units.rows() + lane - 1) / lane * lane;
   RowMatrix<float> result(units.cols(), columns);
   result.leftCols(units.rows()) = units.transpose();
-  result.rightCols(columns - units.rows()).colwise() = units.row(units.rows() - 1).transpose();
+  for (Index c = units.rows(); c < columns; ++c)
+    result.col(c) = units.row(units.rows() - 1).transpose();
   return result;
 }
 
@@ -40,7 +41,8 @@ struct PairTables {
         u(in_lanes(units1)) {
     const RowMatrix<float> v = in_lanes(units2);
     v_extended.resize(q2 + 1, v.cols());
-    v_extended << v, v.colwise().squaredNorm();
+    v_extended.topRows(q2) = v;
+    v_extended.bottomRows(1) = v.colwise().squaredNorm();
     norms = u.colwise().squaredNorm().transpose();
     inverse_norms = norms.unaryExpr([](float norm) { return norm > 0 ? 1 / norm : 0.0F; });
     gram = product(u.transpose(), u);

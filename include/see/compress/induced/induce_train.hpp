@@ -209,8 +209,8 @@ inline void sort_scales(TermModel& model, TermCodes& codes) {
   if (std::is_sorted(model.scales.begin(), model.scales.end())) return;
   std::vector<std::uint16_t> order(model.scales.size()), rank(order.size());
   std::iota(order.begin(), order.end(), std::uint16_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::uint16_t i, std::uint16_t j) {
-    return model.scales[i] < model.scales[j];
+  std::sort(order.begin(), order.end(), [&](std::uint16_t i, std::uint16_t j) {
+    return std::pair(model.scales[i], i) < std::pair(model.scales[j], j);
   });
   for (std::size_t i = 0; i < order.size(); ++i) rank[order[i]] = static_cast<std::uint16_t>(i);
   for (std::uint16_t& scale : codes.scale) scale = rank[scale];

@@ -15,6 +15,7 @@
 #include "see/compress/trellis/water_filling.hpp"
 #include "see/core/bits.hpp"
 #include "see/core/parallel.hpp"
+#include "see/core/second_moments.hpp"
 #include "see/core/types.hpp"
 #include "see/model/trellis_codes.hpp"
 
@@ -219,7 +220,8 @@ inline TrellisParts coded_parts(const RowClasses& classes, const TrellisPlan& pl
     for (const TrellisStep& step : plan.steps[static_cast<std::size_t>(c)])
       rates[static_cast<std::size_t>(c * parts.dim) + step.first] =
           static_cast<std::uint8_t>(step.bits);
-    const float scale = classes.mean.row(c).cwiseAbs().maxCoeff() / 127;
+    const float scale =
+        std::abs(*largest_entry(classes.mean.data() + c * parts.dim, parts.dim)) / 127;
     mean_scales.push_back(scale);
     for (Index t = 0; t < parts.dim; ++t) {
       const auto at = static_cast<std::size_t>(c * parts.dim + t);

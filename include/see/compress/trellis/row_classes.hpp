@@ -132,8 +132,14 @@ inline void measure_classes(const AnyRows& source, std::span<const float> weight
 /// a constant. Two matrix products, four for unequal weights: O(rows * dim * classes).
 inline void assign_rows(const AnyRows& source, std::span<const float> weights, double price,
                         RowClasses& classes, const Executor& run) {
-  struct Form {  // sum_t square_t x_t^2 + linear_t x_t, for every class
+  struct Form {  // sum_t square_t x_t^2 + linear_t x_t + constant, for every class
     RowMatrix<float> square, linear;
+    std::vector<float> constant;
+    void start(RowMatrix<float>& sums, Index rows) const {
+      sums.resize(rows, static_cast<Index>(constant.size()));
+      for (Index i = 0; i < rows; ++i)
+        std::copy(constant.begin(), constant.end(), sums.data() + i * sums.cols());
+    }
     void add_to(RowMatrix<float>& sums, const RowMatrix<float>& rows) const {
       const RowMatrix<float> squares = rows.cwiseAbs2();
       add_product(view(squares), view(square), sums.data(), sums.cols());
@@ -142,11 +148,12 @@ inline void assign_rows(const AnyRows& source, std::span<const float> weights, d
   };
   const Index dim = source.embedding_dim(), count = classes.mean.rows();
   const RowMatrix<float> zero = RowMatrix<float>::Zero(dim, count);
-  Form plain{zero, zero}, weighted{zero, zero};
-  Eigen::RowVectorXf plain_constant(count), weighted_constant = Eigen::RowVectorXf::Zero(count);
+  const std::vector<float> zeros(static_cast<std::size_t>(count), 0.0F);
+  Form plain{zero, zero, zeros}, weighted{zero, zero, zeros};
   for (Index c = 0; c < count; ++c) {
-    const ClassSpread& spread = classes.spreads[static_cast<std::size_t>(c)];
-    plain_constant[c] = std::numeric_limits<float>::max();
+    const auto number = static_cast<std::size_t>(c);
+    const ClassSpread& spread = classes.spreads[number];
+    plain.constant[number] = std::numeric_limits<float>::max();
     if (spread.rows == 0) continue;
     const double omega = std::max(spread.weight / spread.rows, 1e-30);
     const double level = std::max(price / (2 * std::numbers::ln2 * omega), 1e-30);
@@ -164,21 +171,21 @@ inline void assign_rows(const AnyRows& source, std::span<const float> weights, d
       if (coded) constant += std::log(variance / level);
       if (coded) by_weight += 1 / omega;
     }
-    plain_constant[c] = static_cast<float>(constant);
-    weighted_constant[c] = static_cast<float>(by_weight);
+    plain.constant[number] = static_cast<float>(constant);
+    weighted.constant[number] = static_cast<float>(by_weight);
   }
   classes.of_row.resize(static_cast<std::size_t>(source.num_embeddings()));
   const std::size_t grain = grain_for(classes.of_row.size(), 64, 2 * rows_at_once);
   for_ranges(run, classes.of_row.size(), grain, [&](std::size_t begin, std::size_t end) {
     RowMatrix<float> score, more;
     for_row_blocks(source, begin, end, [&](std::size_t first, const RowMatrix<float>& rows) {
-      score = plain_constant.replicate(rows.rows(), 1);
+      plain.start(score, rows.rows());
       plain.add_to(score, rows);
       if (!weights.empty()) {
-        more = weighted_constant.replicate(rows.rows(), 1);
+        weighted.start(more, rows.rows());
         weighted.add_to(more, rows);
-        const Eigen::Map<const Eigen::VectorXf> omegas(weights.data() + first, rows.rows());
-        score.array() += more.array().colwise() * omegas.array();
+        for (Index i = 0; i < rows.rows(); ++i)
+          score.row(i) += weights[first + static_cast<std::size_t>(i)] * more.row(i);
       }
       for (Index i = 0; i < rows.rows(); ++i) {
         Index best = 0;
