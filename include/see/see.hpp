@@ -69,6 +69,8 @@
 #include "see/model/top_k.hpp"
 #include "see/model/transform.hpp"
 #include "see/model/trellis_codes.hpp"
+#include "see/model/unit_index.hpp"
+#include "see/model/unit_scores.hpp"
 
 #include "see/nn/bag.hpp"
 #include "see/nn/candidates.hpp"
@@ -79,6 +81,8 @@
 #include "see/nn/row_cache.hpp"
 #include "see/nn/softmax.hpp"
 #include "see/nn/softmax_batch.hpp"
+#include "see/nn/softmax_states.hpp"
+#include "see/nn/softmax_units.hpp"
 
 #include "see/eval/analogy.hpp"
 #include "see/eval/cosine.hpp"

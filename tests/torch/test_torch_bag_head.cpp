@@ -1,6 +1,5 @@
+#include "see/torch/any_embedding.hpp"
 #include "see/torch/bag.hpp"
-#include "see/torch/cross_entropy.hpp"
-#include "see/torch/head.hpp"
 #include "torch_layers.hpp"
 
 using namespace torch_layers;
@@ -135,47 +134,119 @@ TEST_CASE("logits are products with the dense table, and so are their gradients"
 }
 
 TEST_CASE("a fused cross-entropy is that of torch on the same dense table") {
-  const bool mean = GENERATE(true, false);
+  const int reduction = GENERATE(0, 1, 2);
   const double smoothing = GENERATE(0.0, 0.1, 1.0);
   const auto ignored = GENERATE(-100, 5);
-  CAPTURE(mean, smoothing, ignored);
-  EntangledEmbedding embedding(small_parts(GainScope::term, false, 2));
+  const bool weighted = GENERATE(false, true), by_units = GENERATE(false, true);
+  CAPTURE(reduction, smoothing, ignored, weighted, by_units);
   ::torch::manual_seed(4);
-  Tensor hidden = ::torch::randn({2, 3, 8}, ::torch::kDouble).set_requires_grad(true);
-  const Tensor targets = longs({0, 5, 2, 6, 5, 1}).reshape({2, 3});
+  EntangledEmbedding embedding(
+      by_units ? see::make_word2ketxs<double>(90, 64, 2, 1, {.padding_idx = 2})
+               : see::EntangledEmbedding<double>(small_parts(GainScope::term, false, 2)));
+  const std::int64_t words = embedding->num_embeddings(), dim = embedding->embedding_dim();
+  REQUIRE(see::detail::UnitIndex::is_cheaper(embedding->layer<double>().parts(), 16) == by_units);
+  Tensor hidden = ::torch::randn({2, 8, dim}, ::torch::kDouble).set_requires_grad(true);
+  const Tensor targets = longs({0, 5, 2, 6, 5, 1, 3, 3, 0, 5, 2, 6, 4, 4, 1, 0}).reshape({2, 8});
   see::torch::CrossEntropyOptions options;
   options.label_smoothing(smoothing).ignore_index(ignored);
   F::CrossEntropyFuncOptions same;
   same.label_smoothing(smoothing).ignore_index(ignored);
-  if (mean) {
-    options.reduction(::torch::kMean);
-    same.reduction(::torch::kMean);
-  } else {
-    options.reduction(::torch::kSum);
-    same.reduction(::torch::kSum);
+  if (reduction == 0) options.reduction(::torch::kMean), same.reduction(::torch::kMean);
+  if (reduction == 1) options.reduction(::torch::kSum), same.reduction(::torch::kSum);
+  if (reduction == 2) options.reduction(::torch::kNone), same.reduction(::torch::kNone);
+  if (weighted) {
+    const Tensor weight = ::torch::rand({words}, ::torch::kDouble);
+    options.weight(weight);
+    same.weight(weight);
   }
   const Tensor dense = embedding->to_dense().set_requires_grad(true);
   const auto loss = [&] { return see::torch::cross_entropy(embedding, hidden, targets, options); };
-  const Tensor ours = loss();
-  const Tensor theirs =
-      F::cross_entropy(::torch::matmul(hidden, dense.t()).reshape({6, 7}), targets.flatten(), same);
-  REQUIRE(ours.dim() == 0);
-  REQUIRE(largest_difference(ours, theirs) < 1e-12);
+  const auto on = [&](const Tensor& table) {
+    const Tensor losses = F::cross_entropy(::torch::matmul(hidden, table.t()).reshape({16, words}),
+                                           targets.flatten(), same);
+    return reduction == 2 ? losses.reshape({2, 8}) : losses;
+  };
+  const Tensor ours = loss(), theirs = on(dense);
+  REQUIRE(ours.sizes() == theirs.sizes());
+  REQUIRE(largest_difference(ours, theirs) < 1e-11);
   {
     const ::torch::NoGradGuard guard;
-    REQUIRE(largest_difference(loss(), theirs) < 1e-12);
+    REQUIRE(largest_difference(loss(), theirs) < 1e-11);
   }
   check_same_gradients(embedding, ours, theirs, dense);
-  const auto to_own = ::torch::autograd::grad({loss() * 3}, {hidden})[0];
-  const auto to_theirs = ::torch::autograd::grad(
-      {F::cross_entropy(::torch::matmul(hidden, dense.detach().t()).reshape({6, 7}),
-                        targets.flatten(), same) *
-       3},
-      {hidden})[0];
-  REQUIRE(largest_difference(to_own, to_theirs) < 1e-12);
+  const Tensor shares = ::torch::randn(ours.sizes(), ::torch::kDouble);
+  const auto to_own = ::torch::autograd::grad({(shares * loss()).sum()}, {hidden})[0];
+  const auto to_theirs = ::torch::autograd::grad({(shares * on(dense)).sum()}, {hidden})[0];
+  REQUIRE(largest_difference(to_own, to_theirs) < 1e-11);
+
+  // So it is where the table is dense, in blocks of positions.
+  ::torch::nn::Embedding table(words, dim);
+  table->weight = dense;
+  const see::torch::AnyEmbedding any(table);
+  const Tensor in_blocks = any->cross_entropy(hidden, targets, options);
+  REQUIRE(in_blocks.sizes() == theirs.sizes());
+  REQUIRE(largest_difference(in_blocks, theirs) < 1e-12);
+  const auto own = ::torch::autograd::grad({(shares * in_blocks).sum()}, {hidden, dense});
+  const auto other = ::torch::autograd::grad({(shares * on(dense)).sum()}, {hidden, dense});
+  for (std::size_t i = 0; i < 2; ++i) REQUIRE(largest_difference(own[i], other[i]) < 1e-12);
+  if (by_units) return;
   std::vector<Tensor> inputs = embedding->parameters();
   inputs.push_back(hidden);
   check_gradients(loss, inputs);
+}
+
+TEST_CASE("a dense cross-entropy in several blocks is that of torch") {
+  ::torch::manual_seed(7);
+  constexpr std::int64_t words = 150000, positions = 45;  // blocks of 27
+  see::torch::AnyEmbedding any(words, 4);
+  Tensor hidden = ::torch::randn({positions, 4}).set_requires_grad(true);
+  const Tensor targets = ::torch::randint(words, {positions});
+  const Tensor weight = any->dense()->weight;
+  const Tensor ours = any->cross_entropy(hidden, targets);
+  const Tensor theirs = F::cross_entropy(::torch::matmul(hidden, weight.t()), targets);
+  REQUIRE(largest_difference(ours, theirs) < 1e-5);
+  const auto own = ::torch::autograd::grad({ours}, {hidden, weight});
+  const auto other = ::torch::autograd::grad({theirs}, {hidden, weight});
+  for (std::size_t i = 0; i < 2; ++i) REQUIRE(largest_difference(own[i], other[i]) < 1e-6);
+  const ::torch::NoGradGuard guard;
+  REQUIRE(largest_difference(any->cross_entropy(hidden, targets), theirs) < 1e-5);
+}
+
+TEST_CASE("a mean of no targets is 0") {
+  EntangledEmbedding embedding(small_parts());
+  Tensor hidden = ::torch::randn({2, 8}, ::torch::kDouble).set_requires_grad(true);
+  const Tensor loss = see::torch::cross_entropy(embedding, hidden, longs({-100, -100}));
+  REQUIRE(loss.item<double>() == 0);
+  loss.backward();
+  REQUIRE(hidden.grad().abs().max().item<double>() == 0);
+}
+
+TEST_CASE("logits of a layer with LayerNorm follow its parameters") {
+  EntangledEmbedding embedding(small_parts(GainScope::none, true));
+  const Tensor hidden = ::torch::randn({2, 8}, ::torch::kDouble);
+  const auto check = [&] {
+    const ::torch::NoGradGuard guard;
+    for (int i = 0; i < 2; ++i)
+      REQUIRE(largest_difference(see::torch::logits(embedding, hidden),
+                                 ::torch::matmul(hidden, embedding->to_dense().t())) < 1e-12);
+  };
+  check();
+  ::torch::optim::SGD sgd(embedding->parameters(), 0.1);
+  see::torch::logits(embedding, hidden).square().sum().backward();
+  sgd.step();
+  check();
+  {
+    const ::torch::NoGradGuard guard;
+    embedding->tensors()[0].mul_(2);
+  }
+  check();
+  const ::torch::InferenceMode mode;
+  EntangledEmbedding other(small_parts(GainScope::none, true));
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(largest_difference(see::torch::logits(other, hidden),
+                               ::torch::matmul(hidden, other->to_dense().t())) < 1e-12);
+    other->tensors()[0].mul_(2);
+  }
 }
 
 TEST_CASE("a fused cross-entropy over many words has the same bits for any number of threads") {
@@ -255,9 +326,10 @@ TEST_CASE("what the head cannot do it refuses") {
   REQUIRE_THAT(error(hidden, longs({1, 7})), contains("target 7 at position 1"));
   REQUIRE_THAT(error(hidden, doubles({1, 0})), contains("ids of type Double"));
   see::torch::CrossEntropyOptions options;
-  REQUIRE_THAT(error(hidden, targets, options.reduction(::torch::kNone)), contains("kNone"));
-  options = {};
-  REQUIRE_THAT(error(hidden, targets, options.weight(doubles({1}))), contains("a weight"));
+  REQUIRE_THAT(error(hidden, targets, options.weight(doubles({1}))),
+               contains("weights of classes of 1, needed 7"));
+  REQUIRE_THAT(error(hidden, targets, options.weight(::torch::ones({7}))),
+               contains("weights of classes of type Float"));
   options = {};
   options.label_smoothing(1.5);
   REQUIRE_THAT(error(hidden, targets, options), contains("label_smoothing of 1.5"));

@@ -36,25 +36,26 @@ struct CrossEntropyOptions {
 namespace detail {
 
 /// The factor that turns a total into what was asked for.
-template <class Layer>
-double reduction_factor(const SoftmaxBatch<Layer>& batch, Reduction reduction) {
-  if (reduction == Reduction::sum || batch.states() == 0) return 1;
-  return 1 / static_cast<double>(batch.states());
+template <class Scalar>
+double reduction_factor(const SoftmaxStates<Scalar>& states, Reduction reduction) {
+  if (reduction == Reduction::sum) return 1;
+  const double total = states.total_weight();
+  return total == 0 ? 0 : 1 / total;
 }
 
 template <class Layer>
 double loss_alone(SoftmaxBatch<Layer> batch, Reduction reduction, const Executor& run) {
-  return batch.total_loss(run) * reduction_factor(batch, reduction);
+  return batch.losses(run).sum() * reduction_factor(batch.states(), reduction);
 }
 
 template <class Layer, class Scalar = typename Layer::Scalar>
 double loss_and_gradients(SoftmaxBatch<Layer> batch, Reduction reduction,
                           RowMatrixRef<Scalar> hidden_gradient, Gradient<Scalar>* gradient,
                           const Executor& run) {
-  batch.check_gradients(hidden_gradient, gradient);
-  const double factor = reduction_factor(batch, reduction), total = batch.total_loss(run);
-  batch.add_gradients(static_cast<Scalar>(factor), hidden_gradient, gradient, run);
-  return total * factor;
+  const double factor = reduction_factor(batch.states(), reduction);
+  const Vector<Scalar> weights =
+      Vector<Scalar>::Constant(batch.states().size(), static_cast<Scalar>(factor));
+  return batch.losses_and_gradients(weights, hidden_gradient, gradient, run).sum() * factor;
 }
 
 }  // namespace detail

@@ -15,6 +15,8 @@
 #include "see/model/scorer.hpp"
 #include "see/nn/candidates.hpp"
 #include "see/nn/layer.hpp"
+#include "see/nn/softmax_states.hpp"
+#include "see/nn/softmax_units.hpp"
 
 namespace see::detail {
 
@@ -52,130 +54,72 @@ Scorer<EntangledEmbedding<Scalar, Order>> make_scorer(
   return Scorer<EntangledEmbedding<Scalar, Order>>(layer, run);
 }
 
-/// Hidden states h_i with targets t_i, and candidates c of offset o_c (all words, of offset 0,
-/// where none are given). With scores s_iw = <h_i, E(w)> the loss of state i is
+template <class Layer>
+inline constexpr bool has_units = false;
+template <std::floating_point Scalar, int Order>
+inline constexpr bool has_units<EntangledEmbedding<Scalar, Order>> = true;
+
+/// The losses of SoftmaxStates and their gradients over all words or candidates c of offset o_c
+/// (see::sampled_cross_entropy), whose scores are s_ic - o_c; the target is always there, once and
+/// without an offset.
 ///
-///     L_i - s_{i,t_i},   L_i = log(exp(s_{i,t_i}) + sum_{c != t_i} exp(s_ic - o_c))
-///
-/// Two passes over the candidates, in blocks: the first finds L_i, the second the gradients.
+/// Words of an entangled embedding go by UnitSoftmax where that is cheaper. Else two passes over
+/// the candidates, in blocks: the first finds the losses, the second the gradients.
 template <EmbeddingLayer Layer>
 class SoftmaxBatch {
  public:
   using Scalar = typename Layer::Scalar;
 
   /// Throws where sizes do not fit, or a target (other than `ignored`) or a candidate is no row.
+  /// `weights` of targets and candidates are kept by reference.
   template <IdRange Targets>
   SoftmaxBatch(const Layer& layer, ConstRowMatrixRef<Scalar> hidden, const Targets& targets,
-               Index ignored, const Candidates* candidates)
-      : layer_(layer), candidates_(candidates), batch_(hidden.rows()) {
-    const Index words = layer.num_embeddings();
-    require(hidden.cols() == layer.embedding_dim(), "cross_entropy: hidden states of ", batch_,
-            " x ", hidden.cols(), ", needed ", batch_, " x ", layer.embedding_dim());
-    const auto target_of = id_span(targets);
-    require(std::cmp_equal(target_of.size(), batch_), "cross_entropy: ", target_of.size(),
-            " targets of ", batch_, " hidden states");
-    for (Index i = 0; i < batch_; ++i) {
-      const auto target = +target_of[static_cast<std::size_t>(i)];
-      if (std::cmp_equal(target, ignored)) continue;
-      require(std::cmp_greater_equal(target, 0) && std::cmp_less(target, words),
-              "cross_entropy: target ", target, " at position ", i, ", needed one of ", words,
-              " rows");
-      rows_.push_back(i);
-      targets_.push_back(static_cast<Index>(target));
-    }
-    if (candidates) {
-      require(candidates->log_expected.size() == candidates->ids.size(),
-              "sampled_cross_entropy: candidates with ", candidates->log_expected.size(),
-              " expected counts, needed ", candidates->ids.size());
-      check_batch(candidates->ids, words, count(), 1, 1, "sampled_cross_entropy, candidates");
-    }
-    hidden_.resize(states(), hidden.cols());
-    for (Index i = 0; i < states(); ++i)
-      hidden_.row(i) = hidden.row(rows_[static_cast<std::size_t>(i)]);
+               Index ignored, const Candidates* candidates, const SoftmaxTargets<Scalar>& kind = {})
+      : layer_(layer),
+        candidates_(candidates),
+        batch_(layer.num_embeddings(), layer.embedding_dim(), hidden, targets, ignored, candidates,
+               kind) {}
+
+  const SoftmaxStates<Scalar>& states() const noexcept { return batch_; }
+
+  /// The losses of the states that count.
+  Vector<double> losses(const Executor& run) {
+    Vector<double> losses(batch_.size());
+    if constexpr (has_units<Layer>)
+      if (by_units()) {
+        UnitSoftmax(layer_, batch_)(losses, nullptr, nullptr, nullptr, run);
+        return losses;
+      }
+    find_losses(losses, run);
+    return losses;
   }
 
-  /// States whose target is not ignored.
-  Index states() const noexcept { return static_cast<Index>(rows_.size()); }
-
-  /// sum_i (L_i - s_{i,t_i}); leaves what add_gradients() needs.
-  double total_loss(const Executor& run) {
-    target_rows_ = layer_.forward(targets_);
-    const auto size = static_cast<std::size_t>(states());
-    std::vector<LogSumExp> sums((static_cast<std::size_t>(count()) + grain - 1) / grain * size);
-    const auto add_block = [&](Index state, Index first, std::size_t range, const auto& scores) {
-      Block block = scores;
-      prepare(state, first, block);
-      for (Index i = 0; i < block.rows(); ++i)
-        sums[range * size + static_cast<std::size_t>(state + i)].add_all(block.row(i));
-    };
-    if constexpr (requires { make_scorer(layer_, run); }) {
-      if (candidates_)
-        score_by_rows(run, add_block);
-      else
-        make_scorer(layer_, run).for_blocks(hidden_, run, add_block);
-    } else {
-      score_by_rows(run, add_block);
-    }
-    double loss = 0;
-    logs_.resize(states());
-    target_scores_.resize(states());
-    for (Index i = 0; i < states(); ++i) {
-      target_scores_[i] = static_cast<double>(hidden_.row(i).dot(target_rows_.row(i)));
-      LogSumExp all;
-      all.add(target_scores_[i], 1);
-      for (auto at = static_cast<std::size_t>(i); at < sums.size(); at += size) all.add(sums[at]);
-      logs_[i] = all.value();
-      loss += logs_[i] - target_scores_[i];
-    }
-    return loss;
-  }
-
-  /// Writes weight times the gradient of the total loss with respect to the hidden states (all of
-  /// them, zero where the target is ignored) and, unless it is null, adds that with respect to the
-  /// layer's parameters to `gradient`.
-  void add_gradients(Scalar weight, RowMatrixRef<Scalar> hidden_gradient,
-                     Gradient<Scalar>* gradient, const Executor& run) const {
-    const auto size = static_cast<std::size_t>(count());
-    const std::size_t part = std::max<std::size_t>(1, (size / block_size + parts) / parts) *
-                             static_cast<std::size_t>(block_size);
-    std::vector<RowMatrix<Scalar>> to_hidden((size + part - 1) / part);
-    std::vector<Gradient<Scalar>> to_layer;
-    if (gradient) to_layer.assign(to_hidden.size(), Gradient<Scalar>(layer_));
-    for_ranges(run, size, part, [&](std::size_t first, std::size_t last) {
-      RowMatrix<Scalar>& own = to_hidden[first / part];
-      own.setZero(hidden_.rows(), hidden_.cols());
-      for_row_blocks(first, last, [&](Index at, const std::vector<Index>& ids, const auto& rows) {
-        Block shares = (hidden_ * rows.transpose()).array();
-        prepare(0, at, shares);
-        for (Index i = 0; i < states(); ++i)
-          shares.row(i) = weight * (shares.row(i) - static_cast<Scalar>(logs_[i])).exp();
-        own.noalias() += shares.matrix() * rows;
-        if (!gradient) return;
-        const RowMatrix<Scalar> to_rows = shares.matrix().transpose() * hidden_;
-        layer_.backward(ids, to_rows, to_layer[first / part]);
-      });
-    });
-    Vector<Scalar> target_shares(states());  // p - 1
-    for (Index i = 0; i < states(); ++i)
-      target_shares[i] = weight * static_cast<Scalar>(std::expm1(target_scores_[i] - logs_[i]));
-    RowMatrix<Scalar> total = target_shares.asDiagonal() * target_rows_;
-    for (const auto& each : to_hidden) total += each;
-    hidden_gradient.setZero();
-    for (Index i = 0; i < states(); ++i)
-      hidden_gradient.row(rows_[static_cast<std::size_t>(i)]) = total.row(i);
-    if (!gradient) return;
-    const RowMatrix<Scalar> to_targets = target_shares.asDiagonal() * hidden_;
-    layer_.backward(targets_, to_targets, *gradient);
-    for (const auto& each : to_layer) gradient->add(each);
-  }
-
+  /// The same. With a weight for each state that counts, writes the gradient of the weighted sum
+  /// of losses with respect to the hidden states of the batch (zero where the target is ignored)
+  /// and, unless it is null, adds that with respect to the layer's parameters to `gradient`.
   /// Throws unless gradients of these forms can be written.
-  void check_gradients(const RowMatrixRef<Scalar>& hidden_gradient,
-                       const Gradient<Scalar>* gradient) const {
-    require(hidden_gradient.rows() == batch_ && hidden_gradient.cols() == hidden_.cols(),
+  Vector<double> losses_and_gradients(const Vector<Scalar>& weights,
+                                      RowMatrixRef<Scalar> hidden_gradient,
+                                      Gradient<Scalar>* gradient, const Executor& run) {
+    const Index dim = layer_.embedding_dim();
+    require(hidden_gradient.rows() == batch_.batch() && hidden_gradient.cols() == dim,
             "cross_entropy: a hidden gradient of ", hidden_gradient.rows(), " x ",
-            hidden_gradient.cols(), ", needed ", batch_, " x ", hidden_.cols());
+            hidden_gradient.cols(), ", needed ", batch_.batch(), " x ", dim);
     if (gradient) gradient->check_form(layer_.parameter_shapes());
+    Vector<double> losses(batch_.size());
+    RowMatrix<Scalar> to_hidden = RowMatrix<Scalar>::Zero(batch_.size(), dim);
+    bool done = false;
+    if constexpr (has_units<Layer>)
+      if ((done = by_units()))
+        UnitSoftmax(layer_, batch_)(losses, &weights, &to_hidden, gradient, run);
+    if (!done) {
+      find_losses(losses, run);
+      add_gradients(weights, to_hidden, gradient, run);
+    }
+    hidden_gradient.setZero();
+    for (Index i = 0; i < batch_.size(); ++i)
+      hidden_gradient.row(batch_.rows()[static_cast<std::size_t>(i)]) = to_hidden.row(i);
+    return losses;
   }
 
  private:
@@ -190,6 +134,96 @@ class SoftmaxBatch {
     return candidates_ ? static_cast<Index>(candidates_->ids.size()) : layer_.num_embeddings();
   }
 
+  bool by_units() const {
+    return !candidates_ && UnitIndex::serves(layer_.parts()) &&
+           UnitIndex::is_cheaper(layer_.parts(), batch_.size());
+  }
+
+  /// The first pass; leaves what add_gradients() needs.
+  void find_losses(Vector<double>& losses, const Executor& run) {
+    target_rows_ = layer_.forward(batch_.targets());
+    const auto size = static_cast<std::size_t>(batch_.size());
+    std::vector<LogSumExp> sums((static_cast<std::size_t>(count()) + grain - 1) / grain * size);
+    std::vector<double> softs(batch_.is_soft() ? sums.size() : 0);
+    const auto add_block = [&](Index state, Index first, std::size_t range, const auto& scores) {
+      Block block = scores;
+      const std::size_t at = range * size + static_cast<std::size_t>(state);
+      for (Index i = 0; batch_.is_soft() && i < block.rows(); ++i)
+        for (Index k = 0; k < block.cols(); ++k)
+          softs[at + static_cast<std::size_t>(i)] +=
+              batch_.soft(first + k) * static_cast<double>(block(i, k));
+      prepare(state, first, block);
+      for (Index i = 0; i < block.rows(); ++i)
+        sums[at + static_cast<std::size_t>(i)].add_all(block.row(i));
+    };
+    if constexpr (requires { make_scorer(layer_, run); }) {
+      if (candidates_)
+        score_by_rows(run, add_block);
+      else
+        make_scorer(layer_, run).for_blocks(batch_.hidden(), run, add_block);
+    } else {
+      score_by_rows(run, add_block);
+    }
+    logs_.resize(batch_.size());
+    target_scores_.resize(batch_.size());
+    for (Index i = 0; i < batch_.size(); ++i) {
+      target_scores_[i] = static_cast<double>(batch_.hidden().row(i).dot(target_rows_.row(i)));
+      LogSumExp all;
+      all.add(target_scores_[i], 1);
+      double soft = 0;
+      for (auto at = static_cast<std::size_t>(i); at < sums.size(); at += size) {
+        all.add(sums[at]);
+        if (batch_.is_soft()) soft += softs[at];
+      }
+      logs_[i] = all.value();
+      losses[i] = batch_.loss(i, logs_[i], target_scores_[i], soft);
+    }
+  }
+
+  /// The second pass: adds gradients to `to_hidden`, a row for each state that counts, and
+  /// `gradient`.
+  void add_gradients(const Vector<Scalar>& weights, RowMatrix<Scalar>& to_hidden,
+                     Gradient<Scalar>* gradient, const Executor& run) const {
+    const auto size = static_cast<std::size_t>(count());
+    const std::size_t part = std::max<std::size_t>(1, (size / block_size + parts) / parts) *
+                             static_cast<std::size_t>(block_size);
+    std::vector<RowMatrix<Scalar>> sums((size + part - 1) / part);
+    std::vector<Gradient<Scalar>> to_layer;
+    if (gradient) to_layer.assign(sums.size(), Gradient<Scalar>(layer_));
+    const RowMatrix<Scalar>& hidden = batch_.hidden();
+    const auto all = [&](Index i) {
+      return weights[i] * static_cast<Scalar>(batch_.hard(i) + batch_.soft_total());
+    };
+    for_ranges(run, size, part, [&](std::size_t first, std::size_t last) {
+      RowMatrix<Scalar>& own = sums[first / part];
+      own.setZero(hidden.rows(), hidden.cols());
+      for_row_blocks(first, last, [&](Index at, const std::vector<Index>& ids, const auto& rows) {
+        Block shares = (hidden * rows.transpose()).array();
+        prepare(0, at, shares);
+        for (Index i = 0; i < batch_.size(); ++i)
+          shares.row(i) = all(i) * (shares.row(i) - static_cast<Scalar>(logs_[i])).exp();
+        for (Index k = 0; batch_.is_soft() && k < shares.cols(); ++k)
+          shares.col(k) -= static_cast<Scalar>(batch_.soft(at + k)) * weights.array();
+        own.noalias() += shares.matrix() * rows;
+        if (!gradient) return;
+        const RowMatrix<Scalar> to_rows = shares.matrix().transpose() * hidden;
+        layer_.backward(ids, to_rows, to_layer[first / part]);
+      });
+    });
+    Vector<Scalar> target_shares(batch_.size());  // (hard + sum of soft) p - hard
+    for (Index i = 0; i < batch_.size(); ++i) {
+      const double apart = target_scores_[i] - logs_[i];
+      target_shares[i] = weights[i] * static_cast<Scalar>(batch_.hard(i) * std::expm1(apart) +
+                                                          batch_.soft_total() * std::exp(apart));
+    }
+    to_hidden += target_shares.asDiagonal() * target_rows_;
+    for (const auto& each : sums) to_hidden += each;
+    if (!gradient) return;
+    const RowMatrix<Scalar> to_targets = target_shares.asDiagonal() * hidden;
+    layer_.backward(batch_.targets(), to_targets, *gradient);
+    for (const auto& each : to_layer) gradient->add(each);
+  }
+
   /// Subtracts the offsets from scores of the candidates from `first` on, and takes out those that
   /// are the target.
   void prepare(Index state, Index first, Block& scores) const {
@@ -197,7 +231,7 @@ class SoftmaxBatch {
       scores.col(k) -=
           static_cast<Scalar>(candidates_->log_expected[static_cast<std::size_t>(first + k)]);
     for (Index i = 0; i < scores.rows(); ++i) {
-      const Index target = targets_[static_cast<std::size_t>(state + i)];
+      const Index target = batch_.targets()[static_cast<std::size_t>(state + i)];
       const auto take_out = [&](Index k) {
         scores(i, k) = -std::numeric_limits<Scalar>::infinity();
       };
@@ -220,7 +254,7 @@ class SoftmaxBatch {
                     ids.begin());
       else
         std::iota(ids.begin(), ids.end(), static_cast<Index>(first));
-      rows.resize(static_cast<Index>(ids.size()), hidden_.cols());
+      rows.resize(static_cast<Index>(ids.size()), batch_.hidden().cols());
       layer_.forward(ids, rows);
       visit(static_cast<Index>(first), ids, rows);
     }
@@ -232,7 +266,7 @@ class SoftmaxBatch {
     for_ranges(run, static_cast<std::size_t>(count()), grain,
                [&](std::size_t first, std::size_t last) {
                  for_row_blocks(first, last, [&](Index at, const auto&, const auto& rows) {
-                   const RowMatrix<Scalar> scores = hidden_ * rows.transpose();
+                   const RowMatrix<Scalar> scores = batch_.hidden() * rows.transpose();
                    visit(Index{0}, at, first / grain, scores);
                  });
                });
@@ -240,9 +274,7 @@ class SoftmaxBatch {
 
   const Layer& layer_;
   const Candidates* candidates_;
-  Index batch_;
-  std::vector<Index> rows_, targets_;    // of the states that are not ignored: where they stand
-  RowMatrix<Scalar> hidden_;             // these states
+  SoftmaxStates<Scalar> batch_;
   RowMatrix<Scalar> target_rows_;        // E(t_i)
   Vector<double> target_scores_, logs_;  // s_{i,t_i} and L_i
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "see/torch/cross_entropy.hpp"
+#include "see/torch/dense_cross_entropy.hpp"
 #include "see/torch/embedding.hpp"
 #include "see/torch/head.hpp"
 
@@ -72,12 +73,12 @@ class AnyEmbeddingImpl : public ::torch::nn::Cloneable<AnyEmbeddingImpl> {
     return ::torch::matmul(hidden, dense_->weight.t());
   }
 
-  /// The loss of logits(hidden), as see::torch::cross_entropy; dense: torch's, through all logits.
+  /// The loss of logits(hidden), as see::torch::cross_entropy. Of a dense table it is torch's, but
+  /// has the logits of blocks of positions alone, up to 2^22 of them.
   Tensor cross_entropy(const Tensor& hidden, const Tensor& targets,
                        const CrossEntropyOptions& options = {}) const {
     if (is_entangled()) return see::torch::cross_entropy(entangled_, hidden, targets, options);
-    return ::torch::nn::CrossEntropyLoss(options)(logits(hidden).flatten(0, -2),
-                                                  targets.flatten().to(::at::kLong));
+    return detail::dense_cross_entropy(dense_->weight, hidden, targets, options);
   }
 
   /// Makes a table of its own for a copy, which Cloneable fills.

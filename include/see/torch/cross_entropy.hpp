@@ -8,19 +8,20 @@
 #include <utility>
 #include <vector>
 
-#include "see/nn/softmax.hpp"
+#include "see/nn/softmax_batch.hpp"
 #include "see/torch/embedding.hpp"
 #include "see/torch/head.hpp"
 
 /// Softmax cross-entropy over the words of a tied embedding, fused with the output layer.
 namespace see::torch {
 
-/// Options of cross_entropy: torch's. `weight` and the reduction kNone are refused.
+/// Options of cross_entropy: torch's.
 using CrossEntropyOptions = ::torch::nn::CrossEntropyLossOptions;
 
 namespace detail {
 
-/// The loss of hidden states and, where they are wanted, its gradients, in one go.
+/// The losses of hidden states. Their mean or sum is found in one go with its gradients, where
+/// those are wanted; losses apart are found again when the weights of their gradients are known.
 template <class Scalar>
 class CrossEntropy final : public Operation {
  public:
@@ -30,138 +31,105 @@ class CrossEntropy final : public Operation {
       : view_(std::move(view)),
         hidden_(std::move(hidden)),
         candidates_(std::move(candidates)),
+        reduction_(::torch::enumtype::reduction_get_enum(options.reduction())),
         smoothing_(options.label_smoothing()),
+        ignore_index_(options.ignore_index()),
         wants_gradients_(wants_gradients) {
-    const Tensor words = to_ids(targets, "cross_entropy").to(::at::kLong).contiguous();
+    targets_ = to_ids(targets, "cross_entropy");
     std::vector<std::int64_t> sizes = hidden_.sizes().vec();
     sizes.pop_back();
-    require(words.sizes() == sizes, "cross_entropy: targets of ", name_of(words.sizes()),
+    require(targets_.sizes() == sizes, "cross_entropy: targets of ", name_of(targets_.sizes()),
             ", needed ", name_of(sizes), " as the hidden states");
-    with_ids(words, [&](auto ids) { targets_.assign(ids.begin(), ids.end()); });
-    require(!options.weight().defined(), "cross_entropy: a weight of classes, needed none");
     require(smoothing_ >= 0 && smoothing_ <= 1, "cross_entropy: label_smoothing of ", smoothing_,
             ", needed 0 to 1");
     require(!candidates_ || smoothing_ == 0,
             "sampled_cross_entropy: label_smoothing, needed 0 with candidates");
-    const auto reduction = ::torch::enumtype::reduction_get_enum(options.reduction());
-    require(reduction != ::at::Reduction::None,
-            "cross_entropy: reduction kNone, needed kMean or kSum");
-    options_.reduction = reduction == ::at::Reduction::Mean ? Reduction::mean : Reduction::sum;
-    options_.ignore_index = options.ignore_index();
+    if (!options.weight().defined()) return;
+    require_type(options.weight(), type_of<Scalar>(), "cross_entropy", "weights of classes");
+    require(options.weight().dim() == 1 && options.weight().size(0) == layer().num_embeddings(),
+            "cross_entropy: weights of classes of ", name_of(options.weight().sizes()), ", needed ",
+            layer().num_embeddings());
+    weights_ = options.weight().detach().contiguous();
   }
 
   Tensor forward() override {
-    double loss = 0;
-    if (!wants_gradients_) {
-      loss = candidates_ ? see::sampled_cross_entropy(layer(), states(), targets_, *candidates_,
-                                                      options_, executor())
-                         : see::cross_entropy(layer(), states(), targets_, options_, executor());
-      if (smoothing_ > 0) loss += smooth(nullptr);
-    } else {
-      hidden_gradient_ = ::torch::empty(hidden_.sizes(), type_of<Scalar>());
-      gradients_ = view_->gradients([&](Gradient<Scalar>& gradient) {
-        Gradient<Scalar>* const to_layer = layer().is_frozen() ? nullptr : &gradient;
-        const auto to_states = as_matrix<Scalar>(hidden_gradient_, layer().embedding_dim());
-        loss = candidates_ ? see::sampled_cross_entropy(layer(), states(), targets_, *candidates_,
-                                                        to_states, to_layer, options_, executor())
-                           : see::cross_entropy(layer(), states(), targets_, to_states, to_layer,
-                                                options_, executor());
-        if (smoothing_ > 0) loss += smooth(to_layer);
-      });
+    auto states = batch();
+    if (reduction_ == ::at::Reduction::None) {
+      const Vector<double> losses = states.losses(executor());
+      Tensor out = ::torch::zeros(targets_.sizes(), type_of<Scalar>());
+      for (Index i = 0; i < losses.size(); ++i)
+        out.template data_ptr<Scalar>()[place(states, i)] = static_cast<Scalar>(losses[i]);
+      return out;
     }
-    return ::torch::tensor(static_cast<Scalar>(loss), type_of<Scalar>());
+    double factor = 1;
+    if (reduction_ == ::at::Reduction::Mean) {
+      const double total = states.states().total_weight();
+      factor = total == 0 ? 0 : 1 / total;
+    }
+    const Vector<Scalar> shares =
+        Vector<Scalar>::Constant(states.states().size(), static_cast<Scalar>(factor));
+    const double sum =
+        wants_gradients_ ? find_gradients(states, shares) : states.losses(executor()).sum();
+    return ::torch::tensor(static_cast<Scalar>(factor * sum), type_of<Scalar>());
   }
 
   variable_list backward(const Tensor& out_gradient) override {
+    if (reduction_ == ::at::Reduction::None) {
+      auto states = batch();
+      Vector<Scalar> shares(states.states().size());
+      for (Index i = 0; i < shares.size(); ++i)
+        shares[i] = out_gradient.template data_ptr<Scalar>()[place(states, i)];
+      find_gradients(states, shares);
+      return std::exchange(gradients_, {});
+    }
     const auto factor = static_cast<double>(out_gradient.template item<Scalar>());
     variable_list result;
     for (const Tensor& gradient : gradients_)
       result.push_back(gradient.defined() ? gradient * factor : Tensor());
-    result.push_back(hidden_gradient_ * factor);
     return result;
   }
 
  private:
+  using Batch = see::detail::SoftmaxBatch<see::EntangledEmbedding<Scalar>>;
+
   const see::EntangledEmbedding<Scalar>& layer() const { return view_->layer(); }
-  RowMatrixMap<Scalar> states() const {
-    return as_matrix<Scalar>(hidden_, layer().embedding_dim());
-  }
 
-  /// What label smoothing e adds to the loss: e * sum_i (<h_i, E(t_i)> - <h_i, mean of E>), and to
-  /// the gradients, where they are wanted.
-  double smooth(Gradient<Scalar>* gradient) {
-    const auto all = states();
-    std::vector<Index> rows, words;
-    for (std::size_t i = 0; i < targets_.size(); ++i)
-      if (targets_[i] != options_.ignore_index) {
-        rows.push_back(static_cast<Index>(i));
-        words.push_back(targets_[i]);
-      }
-    if (rows.empty()) return 0;
-    const double factor =
-        smoothing_ /
-        (options_.reduction == Reduction::mean ? static_cast<double>(rows.size()) : 1.0);
-    const auto share = static_cast<Scalar>(factor);
-    const RowMatrix<Scalar> of_targets = layer().forward(words);
-    const RowVector mean = mean_row();
-    double loss = 0;
-    RowMatrix<Scalar> scaled(std::ssize(rows), all.cols());
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      const auto row = static_cast<Index>(k);
-      const RowVector apart = of_targets.row(row) - mean;
-      loss += static_cast<double>(all.row(rows[k]).dot(apart));
-      scaled.row(row) = share * all.row(rows[k]);
-      if (wants_gradients_)
-        as_matrix<Scalar>(hidden_gradient_, all.cols()).row(rows[k]) += share * apart;
-    }
-    if (gradient) {
-      layer().backward(words, scaled, *gradient, executor());
-      add_to_all_rows(-scaled.colwise().sum() / static_cast<Scalar>(layer().num_embeddings()),
-                      *gradient);
-    }
-    return factor * loss;
-  }
-
-  using RowVector = Eigen::RowVector<Scalar, Eigen::Dynamic>;
-
-  /// The mean of all rows, summed in the order of the ranges.
-  RowVector mean_row() const {
-    std::vector<Eigen::RowVectorXd> sums(16);
-    for_word_ranges(layer().num_embeddings(), [&](std::size_t range, Index first, Index last) {
-      sums[range].setZero(layer().embedding_dim());
-      for_row_blocks(layer(), first, last, [&](Index, const auto&, const auto& rows) {
-        sums[range] += rows.colwise().sum().template cast<double>();
-      });
+  Batch batch() const {
+    see::detail::SoftmaxTargets<Scalar> kind{.smoothing = smoothing_};
+    if (weights_.defined())
+      kind.weights = {weights_.template data_ptr<Scalar>(),
+                      static_cast<std::size_t>(weights_.numel())};
+    return with_ids(targets_, [&](auto words) {
+      return Batch(layer(), as_matrix<Scalar>(hidden_, layer().embedding_dim()), words,
+                   ignore_index_, candidates_ ? &*candidates_ : nullptr, kind);
     });
-    Eigen::RowVectorXd total = Eigen::RowVectorXd::Zero(layer().embedding_dim());
-    for (const auto& sum : sums)
-      if (sum.size() > 0) total += sum;
-    return (total / static_cast<double>(layer().num_embeddings())).template cast<Scalar>();
   }
 
-  /// Adds the gradient of <each, sum of all rows>.
-  void add_to_all_rows(const RowVector& each, Gradient<Scalar>& gradient) const {
-    std::vector<Gradient<Scalar>> parts(16, Gradient<Scalar>(layer()));
-    for_word_ranges(layer().num_embeddings(), [&](std::size_t range, Index first, Index last) {
-      std::vector<Index> ids;
-      for (; first < last; first += 256) {
-        ids.resize(static_cast<std::size_t>(std::min<Index>(256, last - first)));
-        std::iota(ids.begin(), ids.end(), first);
-        const RowMatrix<Scalar> rows = each.replicate(std::ssize(ids), 1);
-        layer().backward(ids, rows, parts[range]);
-      }
+  static Index place(const Batch& batch, Index i) {
+    return batch.states().rows()[static_cast<std::size_t>(i)];
+  }
+
+  /// Lets gradients_ be those of the weighted sum of losses; returns the sum of losses.
+  double find_gradients(Batch& batch, const Vector<Scalar>& shares) {
+    Tensor to_hidden = ::torch::empty(hidden_.sizes(), type_of<Scalar>());
+    double sum = 0;
+    gradients_ = view_->gradients([&](Gradient<Scalar>& gradient) {
+      sum = batch
+                .losses_and_gradients(shares, as_matrix<Scalar>(to_hidden, layer().embedding_dim()),
+                                      layer().is_frozen() ? nullptr : &gradient, executor())
+                .sum();
     });
-    for (const auto& part : parts) gradient.add(part);
+    gradients_.push_back(to_hidden);
+    return sum;
   }
 
   std::shared_ptr<View<Scalar>> view_;
-  Tensor hidden_;
-  std::vector<Index> targets_;
+  Tensor hidden_, targets_, weights_;
   std::optional<Candidates> candidates_;
-  see::CrossEntropyOptions options_;
+  ::at::Reduction::Reduction reduction_;
   double smoothing_;
+  std::int64_t ignore_index_;
   bool wants_gradients_;
-  Tensor hidden_gradient_;
   variable_list gradients_;
 };
 
@@ -183,16 +151,22 @@ inline Tensor cross_entropy(const EntangledEmbedding& embedding, const Tensor& h
 }  // namespace detail
 
 /// torch::nn::functional::cross_entropy(logits(embedding, hidden), targets, options) without the
-/// logits of all positions at once: words are scored in blocks, twice where gradients are wanted,
-/// which are found with the loss (forward and backward in one call).
+/// logits of all positions at once and without a gradient of rows for all words:
 ///
-///     loss_i = log(sum_w exp(s_iw)) - (1 - e) s_{i,t_i} - e * mean_w s_iw,   s_iw = <h_i, E(w)>
+///     loss_i = (1 - e) c_{t_i} (L_i - s_{i,t_i}) + e / words * sum_w c_w (L_i - s_iw)
+///     L_i = log(sum_w exp(s_iw)),   s_iw = <h_i, E(w)>
 ///
-/// with label smoothing e, over the targets that are not ignore_index. Of none, the mean is 0
-/// (torch: not a number). `targets` has the sizes of `hidden` without the last. Memory: 17 times
-/// the gradients, and blocks of 256 words for each thread. Loss and gradients have the same bits
-/// for any number of threads. Throws where sizes or types do not fit, a target is no row, or an
-/// option is refused.
+/// with label smoothing e and weights c of classes (else 1), over the targets that are not
+/// ignore_index; the mean divides by the sum of c_{t_i}. Where that is 0, so is the mean (torch:
+/// not a number). `targets` has the sizes of `hidden` without the last, and so has the loss with
+/// the reduction kNone, which finds its gradients in backward. Those of a mean or a sum are found
+/// with it, forward.
+///
+/// An embedding of order 2 without codes and LayerNorm is scored and differentiated from its
+/// factors, where that is cheaper than by rows (see::detail::UnitSoftmax). Memory: 17 times the
+/// gradients, and for each thread the scores of 16 to 64 positions, or the rows of 256 words. Loss
+/// and gradients have the same bits for any number of threads. Throws where sizes or types do not
+/// fit, a target is no row, or an option is out of range.
 ///
 /// \code{.cpp}
 ///     auto loss = see::torch::cross_entropy(embed, hidden, targets);

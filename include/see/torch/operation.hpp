@@ -30,8 +30,8 @@ class OnceDifferentiable : public ::torch::autograd::Function<OnceDifferentiable
   }
   static variable_list backward(AutogradContext*, const variable_list&) {
     see::detail::fail(
-        "a second derivative of an entangled layer, needed a first one: double backward is not "
-        "supported");
+        "a second derivative of a layer or loss of see::torch, needed a first one: double backward "
+        "is not supported");
   }
 };
 

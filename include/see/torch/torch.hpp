@@ -6,6 +6,7 @@
 #include "see/torch/bag.hpp"
 #include "see/torch/checkpoint.hpp"
 #include "see/torch/cross_entropy.hpp"
+#include "see/torch/dense_cross_entropy.hpp"
 #include "see/torch/distill.hpp"
 #include "see/torch/distill_loss.hpp"
 #include "see/torch/embedding.hpp"
