@@ -32,6 +32,7 @@
 #include "see/compress/knowledge/fit_knowledge.hpp"
 #include "see/compress/knowledge/knowledge_method.hpp"
 #include "see/compress/knowledge/knowledge_model.hpp"
+#include "see/compress/knowledge/knowledge_notes.hpp"
 #include "see/compress/knowledge/sense_products.hpp"
 #include "see/compress/methods.hpp"
 #include "see/compress/plan/auto_method.hpp"
