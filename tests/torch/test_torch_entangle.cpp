@@ -146,6 +146,77 @@ TEST_CASE("entangle exchanges the tables of a model") {
   REQUIRE(::torch::equal(other(ids), model(ids)));
 }
 
+TEST_CASE("entangle exchanges the tables of bags") {
+  struct TaggerImpl : ::torch::nn::Module {
+    TaggerImpl()
+        : bag(::torch::nn::EmbeddingBagOptions(300, 16)
+                  .mode(::torch::kSum)
+                  .include_last_offset(true)
+                  .padding_idx(1)),
+          plain(::torch::nn::EmbeddingBagOptions(200, 16).mode(::torch::kMax)),
+          tied(200, 16) {
+      {
+        const ::torch::NoGradGuard guard;
+        bag->dense()->weight.copy_(table_of(300, 16));
+        plain->weight.copy_(table_of(200, 16, 2));
+      }
+      register_module("bag", bag);
+      register_module("plain", plain);
+      tied->dense()->weight = plain->weight;
+      register_module("tied", tied);
+    }
+    see::torch::AnyEmbeddingBag bag;
+    ::torch::nn::EmbeddingBag plain;
+    AnyEmbedding tied;
+  };
+  const auto model = std::make_shared<TaggerImpl>();
+  const Tensor ids = ::torch::tensor({0, 5, 1, 7}), offsets = ::torch::tensor({0, 3, 4});
+  const Tensor before = model->bag(ids, offsets).detach();
+  const auto report = see::torch::entangle(
+      model, EntangleOptions().fit(FromPretrainedOptions().ratio(4).freeze(false)));
+  REQUIRE(report.tables.size() == 2);
+  REQUIRE(report.tables[0].name == "bag");
+  REQUIRE(report.tables[0].in_place);
+  REQUIRE(model->bag->is_entangled());
+  auto bag = model->bag->entangled();
+  REQUIRE(see::torch::detail::to_bag_mode(bag->mode()) == see::BagMode::sum);
+  REQUIRE(bag->include_last_offset());
+  REQUIRE(bag->padding_idx() == 1);
+  REQUIRE(bag->tensors()[0].is_same(report.tables[0].bag->tensors()[0]));
+  const Tensor after = model->bag(ids, offsets);
+  REQUIRE(after.sizes() == before.sizes());
+  REQUIRE(error_of_rows(after, before) < 0.3);
+  after.sum().backward();
+  REQUIRE(bag->tensors()[0].grad().defined());
+  REQUIRE_THAT(error_of([&] { model->bag->dense(); }), contains("but it is entangled"));
+
+  auto plain = report.tables[1];
+  REQUIRE(plain.name == "plain");
+  REQUIRE_FALSE(plain.in_place);
+  REQUIRE(see::torch::detail::to_bag_mode(plain.bag->mode()) == see::BagMode::max);
+  REQUIRE(model->tied->is_entangled());
+  REQUIRE(plain.bag->tensors()[0].is_same(model->tied->entangled()->tensors()[0]));
+  REQUIRE(plain.bag->forward(ids, offsets.slice(0, 0, 2)).sizes() == ::torch::IntArrayRef({2, 16}));
+
+  auto copy = std::dynamic_pointer_cast<see::torch::AnyEmbeddingBagImpl>(model->bag->clone());
+  REQUIRE(::torch::equal(copy->forward(ids, offsets), after));
+  REQUIRE_FALSE(copy->parameters()[0].is_same(model->bag->parameters()[0]));
+  see::torch::AnyEmbeddingBag dense(30, 8);
+  copy = std::dynamic_pointer_cast<see::torch::AnyEmbeddingBagImpl>(dense->clone());
+  REQUIRE(::torch::equal(copy->dense()->weight, dense->dense()->weight));
+  REQUIRE_THAT(error_of([&] { dense->entangled(); }), contains("but it is dense"));
+  REQUIRE_THAT(error_of([&] { dense->entangle(see::torch::EntangledEmbeddingBag(31, 8)); }),
+               contains("a table of 31 x 8, needed 30 x 8"));
+  REQUIRE_THAT(error_of([] {
+                 see::torch::entangle(
+                     ::torch::nn::EmbeddingBag(::torch::nn::EmbeddingBagOptions(9, 4).max_norm(1)));
+               }),
+               contains("max_norm"));
+  const auto other = std::make_shared<TaggerImpl>();
+  other->bag->dense()->weight = other->plain->weight;
+  REQUIRE_THAT(error_of([&] { see::torch::entangle(other); }), contains("the same padding row"));
+}
+
 TEST_CASE("tables share one inventory") {
   Translator model;
   const auto report =

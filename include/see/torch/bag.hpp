@@ -199,6 +199,9 @@ class EntangledEmbeddingBagImpl : public EntangledModule<EntangledEmbeddingBagIm
         view());
   }
 
+  const BagMode& mode() const noexcept { return mode_; }
+  bool include_last_offset() const noexcept { return include_last_offset_; }
+
   void pretty_print(std::ostream& stream) const override {
     print(stream, "see::torch::EntangledEmbeddingBag");
   }

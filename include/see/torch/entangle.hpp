@@ -14,6 +14,7 @@
 
 #include "see/file/model_bytes.hpp"
 #include "see/model/model.hpp"
+#include "see/torch/any_bag.hpp"
 #include "see/torch/any_embedding.hpp"
 #include "see/torch/pretrained.hpp"
 #include "see/torch/share.hpp"
@@ -34,7 +35,9 @@ struct EntangleOptions {
 struct EntangledTable {
   std::string name;
   EntangledEmbedding layer = nullptr;
-  bool in_place = false;  ///< else `layer` waits for the program to use it
+  /// Of a torch::nn::EmbeddingBag, with its mode; trains the tensors of `layer`. Else empty.
+  EntangledEmbeddingBag bag = nullptr;
+  bool in_place = false;  ///< else `layer` and `bag` wait for the program to use them
   std::int64_t bytes_before = 0;
   /// Parameters, index, basis, scales and codes; what is shared counts for the first.
   std::int64_t bytes_after = 0;
@@ -70,31 +73,59 @@ namespace detail {
 /// A dense table and all places that hold it.
 struct FoundTable {
   std::string name;
-  std::shared_ptr<::torch::nn::EmbeddingImpl> dense;
+  Tensor weight;
+  std::optional<std::int64_t> padding_idx;
+  std::optional<::torch::nn::EmbeddingBagOptions> bag;  // of the first bag that holds it
   std::vector<std::shared_ptr<AnyEmbeddingImpl>> holders;
-  bool is_bare = false;  // held by a module that is no AnyEmbedding
+  std::vector<std::shared_ptr<AnyEmbeddingBagImpl>> bag_holders;
+  bool is_bare = false;  // held by a module that is neither
 };
+
+/// A bag of a dense one's options over a fitted layer, whose tensors it trains.
+inline EntangledEmbeddingBag make_bag(const EntangledEmbedding& layer,
+                                      const ::torch::nn::EmbeddingBagOptions& options) {
+  return EntangledEmbeddingBag(layer, options.mode(), options.include_last_offset());
+}
+
+/// The entry of a module's table, made where there is none. Throws where the table cannot be taken.
+template <class Dense>
+FoundTable& add_table(std::vector<FoundTable>& found, const std::string& name, const Dense& dense) {
+  const auto& options = dense.options;
+  require(!options.max_norm().has_value(), "entangle: table ", name, " with max_norm, needed none");
+  std::optional<std::int64_t> padding_idx;
+  if (options.padding_idx().has_value()) padding_idx = *options.padding_idx();
+  const auto at = std::find_if(found.begin(), found.end(), [&](const FoundTable& other) {
+    return other.weight.is_same(dense.weight);
+  });
+  if (at == found.end()) {
+    found.push_back({name, dense.weight, padding_idx, {}, {}, {}, false});
+    return found.back();
+  }
+  require(at->padding_idx == padding_idx, "entangle: table ", name, " is table ", at->name,
+          ", needed the same padding row");
+  return *at;
+}
 
 inline void find_tables(const std::shared_ptr<::torch::nn::Module>& module, const std::string& name,
                         const EntangleOptions& options, std::vector<FoundTable>& found) {
   const auto holder = std::dynamic_pointer_cast<AnyEmbeddingImpl>(module);
+  const auto bag_holder = std::dynamic_pointer_cast<AnyEmbeddingBagImpl>(module);
   auto dense = std::dynamic_pointer_cast<::torch::nn::EmbeddingImpl>(module);
+  auto bag = std::dynamic_pointer_cast<::torch::nn::EmbeddingBagImpl>(module);
   if (holder && !holder->is_entangled()) dense = holder->dense().ptr();
-  if (!dense) {
+  if (bag_holder && !bag_holder->is_entangled()) bag = bag_holder->dense().ptr();
+  if (!dense && !bag) {
     for (const auto& child : module->named_children())
       find_tables(child.value(), name.empty() ? child.key() : name + "." + child.key(), options,
                   found);
     return;
   }
   if (options.filter() && !options.filter()(name)) return;
-  auto at = std::find_if(found.begin(), found.end(), [&](const FoundTable& other) {
-    return other.dense->weight.is_same(dense->weight);
-  });
-  if (at == found.end()) at = found.insert(found.end(), {name, dense, {}, false});
-  if (holder)
-    at->holders.push_back(holder);
-  else
-    at->is_bare = true;
+  FoundTable& table = dense ? add_table(found, name, *dense) : add_table(found, name, *bag);
+  if (bag && !table.bag) table.bag = bag->options;
+  if (holder) table.holders.push_back(holder);
+  if (bag_holder) table.bag_holders.push_back(bag_holder);
+  if (!holder && !bag_holder) table.is_bare = true;
 }
 
 /// Bytes of a layer as it is in memory but for the C++ objects, as model_bytes() counts them.
@@ -108,10 +139,9 @@ inline std::int64_t bytes_of(const EntangledEmbedding& layer) {
       layer->view());
 }
 
-inline double relative_error(const EntangledEmbedding& layer,
-                             const ::torch::nn::EmbeddingImpl& dense) {
+inline double relative_error(const EntangledEmbedding& layer, const Tensor& weight) {
   const ::torch::NoGradGuard guard;
-  Tensor apart = layer->to_dense() - dense.weight, whole = dense.weight.detach().clone();
+  Tensor apart = layer->to_dense() - weight, whole = weight.detach().clone();
   if (const auto row = layer->padding_idx()) {
     apart[*row].zero_();
     whole[*row].zero_();
@@ -122,17 +152,19 @@ inline double relative_error(const EntangledEmbedding& layer,
 
 }  // namespace detail
 
-/// Fits an entangled layer to every dense table of a module and puts it in the table's place, for
-/// all tables or those that the filter takes. A table that several modules hold (tied weights) is
-/// fitted once and stays tied.
+/// Fits an entangled layer to every dense table of a module, of an Embedding or an EmbeddingBag,
+/// and puts it in the table's place, for all tables or those that the filter takes. A table that
+/// several modules hold (tied weights) is fitted once and stays tied. Bags keep their mode and
+/// include_last_offset.
 ///
-/// C++ members have types, so only an AnyEmbedding can change its kind in place. For a plain
-/// torch::nn::Embedding the module stays as it is: the fitted layer is in the report, `in_place`
-/// false, for the program to use. Make the optimizer after this call; for tables that share units,
-/// of unique_parameters().
+/// C++ members have types, so only an AnyEmbedding or AnyEmbeddingBag can change its kind in place.
+/// For a plain torch::nn::Embedding or EmbeddingBag the module stays as it is: the fitted layer is
+/// in the report, `in_place` false, for the program to use. Make the optimizer after this call; for
+/// tables that share units or modules that share tables, of unique_parameters().
 ///
 /// Throws, and changes nothing, where there is no table to take, a size cannot be reached, one has
-/// the option max_norm, or tables that are to share have other widths or types.
+/// the option max_norm, modules that hold one have other padding rows, or tables that are to share
+/// have other widths or types.
 ///
 /// \code{.cpp}
 ///     auto report = see::torch::entangle(model, see::torch::EntangleOptions().share(true));
@@ -147,12 +179,8 @@ inline EntangleReport entangle(const std::shared_ptr<::torch::nn::Module>& modul
   std::vector<Tensor> weights;
   std::vector<std::optional<std::int64_t>> padding;
   for (const auto& table : found) {
-    const auto& own = table.dense->options;
-    see::detail::require(!own.max_norm().has_value(), "entangle: table ", table.name,
-                         " with max_norm, needed none");
-    weights.push_back(table.dense->weight.detach());
-    padding.emplace_back();
-    if (own.padding_idx().has_value()) padding.back() = *own.padding_idx();
+    weights.push_back(table.weight.detach());
+    padding.push_back(table.padding_idx);
   }
   std::vector<EntangledEmbedding> layers;
   if (options.share()) {
@@ -167,17 +195,22 @@ inline EntangleReport entangle(const std::shared_ptr<::torch::nn::Module>& modul
   EntangleReport report;
   std::set<const void*> counted;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    EntangledTable table{found[i].name, layers[i], !found[i].is_bare};
+    EntangledTable table{found[i].name, layers[i]};
+    table.in_place = !found[i].is_bare;
+    if (found[i].bag) table.bag = detail::make_bag(layers[i], *found[i].bag);
     table.bytes_before = static_cast<std::int64_t>(weights[i].nbytes());
     table.bytes_after = detail::bytes_of(layers[i]);
     for (const Tensor& tensor : layers[i]->tensors())
       if (!counted.insert(tensor.unsafeGetTensorImpl()).second)
         table.bytes_after -= static_cast<std::int64_t>(tensor.nbytes());
-    table.relative_error = detail::relative_error(layers[i], *found[i].dense);
+    table.relative_error = detail::relative_error(layers[i], weights[i]);
     report.tables.push_back(std::move(table));
   }
-  for (std::size_t i = 0; i < found.size(); ++i)
+  for (std::size_t i = 0; i < found.size(); ++i) {
     for (const auto& holder : found[i].holders) holder->entangle(layers[i]);
+    for (const auto& holder : found[i].bag_holders)
+      holder->entangle(detail::make_bag(layers[i], holder->dense()->options));
+  }
   return report;
 }
 

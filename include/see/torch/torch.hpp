@@ -2,6 +2,7 @@
 
 /// All of see::torch; needs LibTorch. Stands apart from see/see.hpp and see/compress.hpp.
 
+#include "see/torch/any_bag.hpp"
 #include "see/torch/any_embedding.hpp"
 #include "see/torch/bag.hpp"
 #include "see/torch/checkpoint.hpp"
