@@ -55,9 +55,9 @@ Scorer<EntangledEmbedding<Scalar, Order>> make_scorer(
 }
 
 template <class Layer>
-inline constexpr bool has_units = false;
+inline constexpr bool scores_by_units = false;
 template <std::floating_point Scalar, int Order>
-inline constexpr bool has_units<EntangledEmbedding<Scalar, Order>> = true;
+inline constexpr bool scores_by_units<EntangledEmbedding<Scalar, Order>> = true;
 
 /// The losses of SoftmaxStates and their gradients over all words or candidates c of offset o_c
 /// (see::sampled_cross_entropy), whose scores are s_ic - o_c; the target is always there, once and
@@ -85,7 +85,7 @@ class SoftmaxBatch {
   /// The losses of the states that count.
   Vector<double> losses(const Executor& run) {
     Vector<double> losses(batch_.size());
-    if constexpr (has_units<Layer>)
+    if constexpr (scores_by_units<Layer>)
       if (by_units()) {
         UnitSoftmax(layer_, batch_)(losses, nullptr, nullptr, nullptr, run);
         return losses;
@@ -109,7 +109,7 @@ class SoftmaxBatch {
     Vector<double> losses(batch_.size());
     RowMatrix<Scalar> to_hidden = RowMatrix<Scalar>::Zero(batch_.size(), dim);
     bool done = false;
-    if constexpr (has_units<Layer>)
+    if constexpr (scores_by_units<Layer>)
       if ((done = by_units()))
         UnitSoftmax(layer_, batch_)(losses, &weights, &to_hidden, gradient, run);
     if (!done) {
