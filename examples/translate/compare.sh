@@ -13,10 +13,11 @@ set -eu
 [ $# -ge 3 ] || { echo "usage: compare.sh TRANSLATE DATA OUT [METHOD:RATIO[:SEED[:ORDER]]...]" >&2 && exit 2; }
 translate=$1 data=$2 out=$3
 shift 3
-[ $# -gt 0 ] || set -- trellis:20 low_rank:20 induced:20 random:20 senses:20 senses:20:1:3 senses_random:20 \
-  senses_cut:20 word2ketxs:20 tt:20 morphte:20:1:3 morphte:20 word2ket:18:1:4 word2ket:10 senses:20:2 \
-  senses_random:20:2 senses:20:3 senses_random:20:3 senses:40 senses_random:40 low_rank:40 induced:40 trellis:40 \
-  senses:10 senses:80 induced:10 induced:80
+[ $# -gt 0 ] || set -- senses_coded:20 senses:20 low_rank:20 senses_random:20 senses_coded_random:20 trellis:20 \
+  induced:20 random:20 senses_coded:40 senses:40 low_rank:40 senses_random:40 trellis:40 induced:40 senses_coded:80 \
+  trellis:80 senses:80 induced:80 senses_coded:10 senses:10 induced:10 senses_coded:20:2 senses_coded_random:20:2 \
+  senses_coded:20:3 senses_coded_random:20:3 senses:20:1:3 senses_cut:20 word2ketxs:20 word2ket:20:1:3 morphte:20:1:3 \
+  morphte:20 tt:20
 wordnet=${WORDNET:-/usr/share/wordnet} steps1=${STEPS1:-300} steps2=${STEPS2:-2000} rate=${RATE:-0.002}
 export OPENBLAS_NUM_THREADS=1
 mkdir -p "$out"
