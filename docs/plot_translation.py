@@ -23,6 +23,8 @@ MOST_RATIO, LEAST_RATIO = 250, 7  # the ends of the x axis, in times smaller tha
 SERIES = [
     ("trellis", "trellis codes", "#1f6fd6", "#5aa2ff", "circle"),
     ("induced", "learned sememes", "#15803d", "#4ade80", "square"),
+    ("senses_coded", "senses with codes", "#b91c1c", "#f87171", "square"),
+    ("senses_coded_random", "other words' senses with codes", "#b91c1c", "#f87171", "cross"),
     ("senses", "senses of WordNet, morphemes", "#c2410c", "#fb923c", "diamond"),
     ("senses_random", "senses, units at random", "#c2410c", "#fb923c", "cross"),
     ("senses_cut", "words cut at random", "#c2410c", "#fb923c", "plus"),

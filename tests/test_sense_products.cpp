@@ -114,7 +114,11 @@ TEST_CASE("a word is a sum of products, one for each sense", "[senses]") {
 }
 
 TEST_CASE("codes beside products of senses keep what these leave", "[senses]") {
-  const Words words(2);
+  Words words(2);
+  std::vector<float> rows(words.table.values().begin(), words.table.values().end());
+  Random random(9);
+  for (float& number : rows) number += static_cast<float>(random.normal());  // of no knowledge
+  words.table = Table(words.table.words(), std::move(rows), words.table.rows(), Words::dim);
   CompressOptions options{.ratio = 5, .method = "senses", .run = serial()};
   options.knowledge = std::make_shared<const WordKnowledge>(words.knowledge);
   const Model<> bare = compress(words.table, options);
