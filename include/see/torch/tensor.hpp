@@ -25,7 +25,7 @@ RowMatrixMap<Scalar> as_matrix(const Tensor& tensor, Index cols) {
   return {tensor.data_ptr<Scalar>(), cols == 0 ? 0 : tensor.numel() / cols, cols};
 }
 
-/// As many threads as ::torch::get_num_threads() says, one pool for all layers.
+/// As many threads as LibTorch has (at::set_num_threads), one pool for all layers.
 inline Executor executor() {
   static std::mutex mutex;
   static int count = 1;
