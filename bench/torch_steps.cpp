@@ -1,23 +1,29 @@
 // see::torch beside the same equations in LibTorch's own operations, from the same numbers: steps
 // of Adam on an entangled layer, and the loss of a tied output layer with its gradients. One
 // thread; each pair is timed in turns and the least times are compared, so that a line is a ratio
-// within one run. Before anything is timed, the results are compared.
+// within one run. Before anything is timed, the results are compared. Peak memory is what a process
+// of its own needs at most beside what it had.
 //
 //   bench/torch_steps [--small]
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <sys/wait.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include "see/model/builders.hpp"
+#include "see/torch/any_embedding.hpp"
 #include "see/torch/cross_entropy.hpp"
 #include "see/torch/embedding.hpp"
 
@@ -134,6 +140,12 @@ bool head(const char* name, Pair pair, Index states, int turns) {
   compare(
       std::string("cross-entropy, forward and backward, ") + name, [&] { loss().backward(); },
       [&] { other().backward(); }, turns);
+  torch::nn::Embedding table(words, dim);
+  table->weight = dense;
+  const see::torch::AnyEmbedding any(table);
+  compare(
+      std::string("cross-entropy of a dense table in blocks, forward and backward, ") + name,
+      [&] { any->cross_entropy(hidden, targets).backward(); }, [&] { other().backward(); }, turns);
   const torch::NoGradGuard guard;
   compare(
       std::string("cross-entropy, forward alone, ") + name, [&] { loss(); }, [&] { other(); },
@@ -144,6 +156,104 @@ bool head(const char* name, Pair pair, Index states, int turns) {
   return true;
 }
 
+/// A line of /proc/self/status in MiB, not a number where there is none.
+double status(const std::string& key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;)
+    if (double kilobytes; word == key && file >> kilobytes) return kilobytes / 1024;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+/// What two numbers that `body` returns become in a process of its own.
+std::array<double, 2> apart(const std::function<std::array<double, 2>()>& body) {
+  std::array<double, 2> result{};
+  int ends[2];
+  if (pipe(ends) != 0) return result;
+  const pid_t child = fork();
+  if (child == 0) {
+    result = body();
+    const auto written = write(ends[1], result.data(), sizeof result);
+    _exit(written == static_cast<ssize_t>(sizeof result) ? 0 : 1);
+  }
+  const auto got = read(ends[0], result.data(), sizeof result);
+  waitpid(child, nullptr, 0);
+  close(ends[0]);
+  close(ends[1]);
+  if (got != static_cast<ssize_t>(sizeof result)) result.fill(0);
+  return result;
+}
+
+/// The peak memory of body() beside what the process had, in MiB.
+double peak(const std::function<void()>& body) {
+  return apart([&] {
+    const double before = status("VmRSS:");
+    body();
+    return std::array<double, 2>{status("VmHWM:") - before, 0};
+  })[0];
+}
+
+void print_peaks(const std::string& name, double other, double own) {
+  std::printf("| peak memory, %s | %.3g | %.0f MiB / %.0f MiB |\n", name.c_str(), other / own,
+              other, own);
+  std::fflush(stdout);
+}
+
+/// Peak memory of one loss of a tied head and its gradients, beside torch's from a dense table.
+void head_memory(const std::string& name, const Pair& pair, Index states) {
+  const std::int64_t words = pair.ours->num_embeddings(), dim = pair.ours->embedding_dim();
+  const Tensor targets = torch::randint(words, {states});
+  const Tensor hidden = (0.1 * torch::randn({states, dim})).set_requires_grad(true);
+  const double own =
+      peak([&] { see::torch::cross_entropy(pair.ours, hidden, targets).backward(); });
+  const Tensor dense = pair.ours->to_dense().set_requires_grad(true);
+  const double other = peak([&] {
+    torch::nn::functional::cross_entropy(torch::matmul(hidden, dense.t()), targets).backward();
+  });
+  print_peaks("cross-entropy with gradients, " + name, other, own);
+}
+
+/// Peak memory, with parameters and the moments of Adam, and tokens a second of training a table as
+/// embedding and output layer around a linear one.
+void training(const std::string& name, std::int64_t tokens, int steps) {
+  constexpr std::int64_t words = 32000, dim = 512;
+  const Tensor ids = torch::randint(words, {tokens}), targets = torch::randint(words, {tokens});
+  const auto train = [&](const std::function<see::torch::AnyEmbedding()>& make, bool whole) {
+    return apart([&] {
+      const double before = status("VmRSS:");
+      see::torch::AnyEmbedding table = make();
+      torch::nn::Linear inner(dim, dim);
+      std::vector<Tensor> parameters = table->parameters();
+      for (const Tensor& each : inner->parameters()) parameters.push_back(each);
+      torch::optim::Adam adam(parameters);
+      const auto step = [&] {
+        adam.zero_grad();
+        const Tensor hidden = torch::tanh(inner(table(ids)));
+        const Tensor loss =
+            whole ? torch::nn::functional::cross_entropy(table->logits(hidden), targets)
+                  : table->cross_entropy(hidden, targets);
+        loss.backward();
+        adam.step();
+      };
+      step();
+      double least = std::numeric_limits<double>::infinity();
+      for (int i = 0; i < steps; ++i) least = std::min(least, seconds(step));
+      return std::array<double, 2>{status("VmHWM:") - before, static_cast<double>(tokens) / least};
+    });
+  };
+  const auto dense = [&] { return see::torch::AnyEmbedding(words, dim); };
+  const auto [own, own_speed] =
+      train([&] { return see::torch::AnyEmbedding(Pair(words, dim, 2, 2000, 8, 1).ours); }, false);
+  const auto [all, all_speed] = train(dense, true);
+  const auto [block, block_speed] = train(dense, false);
+  print_peaks("step of Adam of an embedding and tied head, " + name, all, own);
+  print_peaks("the same, dense in blocks / ours, " + name, block, own);
+  std::printf("| tokens a second, ours / torch, %s | %.3g | %.0f / %.0f |\n", name.c_str(),
+              own_speed / all_speed, own_speed, all_speed);
+  std::printf("| tokens a second, ours / dense in blocks, %s | %.3g | %.0f / %.0f |\n",
+              name.c_str(), own_speed / block_speed, own_speed, block_speed);
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -151,6 +261,10 @@ int main(int argc, char** argv) {
   torch::set_num_threads(1);
   torch::manual_seed(1);
   std::printf("| what | ratio, torch / ours | of |\n| --- | --- | --- |\n");
+  training(small ? "256 tokens" : "1,024 tokens", small ? 256 : 1024, small ? 1 : 3);
+  if (!small)
+    head_memory("128,000 words, d=1024, order 2, 4 senses, 256 states",
+                Pair(128000, 1024, 2, 2000, 4, 1), 256);
   bool same = adam_steps("32,000 words, d=512, order 2, 8 senses, 2,000 units, 4,096 rows",
                          Pair(32000, 512, 2, 2000, 8, 1), 4096, small ? 3 : 20) &&
               adam_steps("32,000 words, d=512, order 3, 7 senses, 2,000 units, 4,096 rows",
@@ -158,7 +272,7 @@ int main(int argc, char** argv) {
               head("32,000 words, d=512, order 2, 8 senses, 256 states",
                    Pair(32000, 512, 2, 2000, 8, 1), 256, small ? 2 : 5);
   if (same && !small)
-    same = head("128,000 words, d=1024, order 2, 4 senses, 64 states",
-                Pair(128000, 1024, 2, 2000, 4, 1), 64, 5);
+    same = head("128,000 words, d=1024, order 2, 4 senses, 256 states",
+                Pair(128000, 1024, 2, 2000, 4, 1), 256, 2);
   return same ? 0 : 1;
 }

@@ -11,9 +11,9 @@
 
 namespace see::torch::detail {
 
-/// cross_entropy(H W^T, targets) of a dense table W in torch's own operations, for blocks of
-/// positions whose logits are at most 2^22. As CrossEntropy, gradients are found with a mean or a
-/// sum, and again for losses apart.
+/// cross_entropy(H W^T, targets) of a dense table W in torch's own operations, for blocks of dim /
+/// 4 positions, so that their logits take a quarter of the gradient of W. As CrossEntropy,
+/// gradients are found with a mean or a sum, and again for losses apart.
 class DenseCrossEntropy final : public Operation {
  public:
   /// `hidden` is positions x dim, `targets` are as many int64.
@@ -54,9 +54,8 @@ class DenseCrossEntropy final : public Operation {
  private:
   /// The losses of all positions and, with a weight for each, the gradients of their weighted sum.
   Tensor losses(const Tensor& weights) {
-    const std::int64_t positions = hidden_.size(0),
-                       words = std::max<std::int64_t>(1, weight_.size(0));
-    const std::int64_t block = std::max<std::int64_t>(16, (std::int64_t{1} << 22) / words);
+    const std::int64_t positions = hidden_.size(0);
+    const std::int64_t block = std::max<std::int64_t>(16, hidden_.size(1) / 4);
     Tensor out = ::torch::empty({positions}, hidden_.options());
     if (weights.defined())
       gradients_ = {::torch::zeros_like(weight_), ::torch::empty_like(hidden_)};
