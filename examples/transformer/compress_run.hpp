@@ -14,12 +14,14 @@ namespace transformer {
 inline const std::string compress_help =
     R"(compress  --ratio 10      4 bytes x words x dim by the bytes of the table's model file
           --method induced    induced: sememes learned from the table; senses: a product of
-                          sememes and morphemes for each sense of a word; or codes, which stay as
-                          they are: trellis, svd, pq, pca, int8, int4, auto. To compare with:
-                          random and senses_random (the same with units drawn at random),
-                          senses_cut (words cut at random, no senses), low_rank, tt (a tensor
-                          train of three cores; its index follows from the words' numbers and
-                          does not count), word2ket, word2ketxs, morphte
+                          sememes and morphemes for each sense of a word; senses_coded: such
+                          products with codes of what they leave; or codes, which stay as they
+                          are: trellis, svd, pq, pca, int8, int4, auto. To compare with:
+                          random (units drawn at random), senses_random and senses_coded_random
+                          (the senses and morphemes of other words), senses_cut (words cut at
+                          random, no senses), low_rank, tt (a tensor train of three cores; its
+                          index follows from the words' numbers and does not count), word2ket,
+                          word2ketxs, morphte
           --order 2       units of a product of senses, word2ket and morphte
           --seed 1
 )";
