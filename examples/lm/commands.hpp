@@ -14,6 +14,7 @@
 #include "transformer/distill_run.hpp"
 #include "transformer/fit_table.hpp"
 #include "transformer/program.hpp"
+#include "transformer/require.hpp"
 #include "transformer/train.hpp"
 
 /// The steps between a text and a small model, apart from the command line.
@@ -67,8 +68,8 @@ struct StudentOptions {
 /// Trains the student, table and all, by the teacher in two stages.
 inline void distill(const SavedModel& teacher, const SavedModel& student,
                     const std::vector<std::string>& lines, const StudentOptions& options) {
-  see::detail::require(teacher.words.words() == student.words.words(),
-                       "a teacher and a student of other words, needed the same");
+  require(teacher.words.words() == student.words.words(),
+          "a teacher and a student of other words, needed the same");
   const Parts parts = split(lines, student.rule);
   const RandomWindows batches(student.words.ids(parts.training), options.batch,
                               student.model->options().length, options.seed);

@@ -11,6 +11,7 @@
 
 #include "lm/saved_model.hpp"
 #include "see/core/random.hpp"
+#include "transformer/require.hpp"
 
 /// What a trained language model is asked for.
 namespace lm {
@@ -60,8 +61,8 @@ inline std::string generate(const SavedModel& saved, const std::string& start,
   std::vector<std::int64_t> fresh{Vocabulary::eos};
   for (const std::int64_t id : saved.words.ids(line)) fresh.push_back(id);
   const std::int64_t length = model->options().length;
-  see::detail::require(std::ssize(fresh) < length, "a start of ", std::ssize(line),
-                       " words, needed fewer than ", length - 1);
+  require(std::ssize(fresh) < length, "a start of ", std::ssize(line), " words, needed fewer than ",
+          length - 1);
   std::vector<KeysValues> caches;
   see::Random random(options.seed);
   for (std::int64_t seen = 0; seen + std::ssize(fresh) < length;) {

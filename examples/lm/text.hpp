@@ -13,6 +13,7 @@
 
 #include "see/core/random.hpp"
 #include "see/error.hpp"
+#include "transformer/require.hpp"
 #include "transformer/vocabulary.hpp"
 
 /// From a text file to batches of word numbers.
@@ -136,8 +137,8 @@ class RandomWindows {
  public:
   RandomWindows(torch::Tensor text, std::int64_t batch, std::int64_t length, std::uint64_t seed)
       : text_(std::move(text)), batch_(batch), length_(length), seed_(seed) {
-    see::detail::require(text_.numel() > length_, "a text of ", text_.numel(),
-                         " words, needed more than the ", length_, " of a window");
+    require(text_.numel() > length_, "a text of ", text_.numel(), " words, needed more than the ",
+            length_, " of a window");
   }
 
   Batch operator()(std::int64_t step) const {
@@ -162,7 +163,7 @@ class RandomWindows {
 inline std::vector<Batch> all_windows(const torch::Tensor& text, std::int64_t batch,
                                       std::int64_t length) {
   const std::int64_t targets = text.numel() - 1;
-  see::detail::require(targets > 0, "a held-out part without words, needed some: another --nth");
+  require(targets > 0, "a held-out part without words, needed some: another --nth");
   const std::int64_t windows = (targets + length - 1) / length, padded = windows * length;
   torch::Tensor ids = torch::zeros({padded}, torch::kLong);
   torch::Tensor next = torch::full({padded}, -100, torch::kLong);

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "see/error.hpp"
+#include "transformer/require.hpp"
 
 /// Plain words and options of a command line.
 namespace transformer {
@@ -87,7 +87,7 @@ class Arguments {
     const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
     if (error != std::errc() || end != given.data() + given.size() || !(value >= least))
       throw UsageError("--" + name + " " + given + ", needed a number of at least " +
-                       see::detail::text(least));
+                       text_of(least));
     return value;
   }
 

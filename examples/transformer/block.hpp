@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "see/error.hpp"
 #include "transformer/attention.hpp"
+#include "transformer/require.hpp"
 
 /// Parts of a pre-norm transformer, for decoders and encoders.
 namespace transformer {
@@ -29,8 +29,8 @@ class AttentionImpl : public torch::nn::Module {
  public:
   AttentionImpl(std::int64_t dim, std::int64_t heads)
       : heads_(heads), query_(dim, dim), memory_(dim, 2 * dim), out_(dim, dim) {
-    see::detail::require(heads >= 1 && dim % heads == 0, "attention of ", dim, " numbers and ",
-                         heads, " heads, needed a multiple of the heads");
+    require(heads >= 1 && dim % heads == 0, "attention of ", dim, " numbers and ", heads,
+            " heads, needed a multiple of the heads");
     register_module("query", query_);
     register_module("memory", memory_);
     register_module("out", out_);

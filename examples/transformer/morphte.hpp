@@ -17,6 +17,7 @@
 #include "see/knowledge/morphemes.hpp"
 #include "see/model/builders.hpp"
 #include "see/model/embedding.hpp"
+#include "transformer/require.hpp"
 #include "transformer/table_bytes.hpp"
 #include "transformer/word_sources.hpp"
 
@@ -55,8 +56,7 @@ inline EqualMorphemes equal_morphemes(const see::Morphemes& morphs, int order) {
 inline see::EntangledEmbedding<float> fit_morphte(const see::Table& table, std::uint64_t bytes,
                                                   int order, std::uint64_t seed,
                                                   const see::Executor& run) {
-  see::detail::require(table.words().size() == table.rows(),
-                       "morphte: a table without words, needed them");
+  require(table.words().size() == table.rows(), "morphte: a table without words, needed them");
   const auto budget = static_cast<std::int64_t>(bytes);
   const auto knowledge = knowledge_of(table.words(), "", 0, order);
   const double energy = table.matrix().squaredNorm();

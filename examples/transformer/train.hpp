@@ -14,6 +14,7 @@
 #include "see/torch/checkpoint.hpp"
 #include "see/torch/distill.hpp"
 #include "see/torch/share.hpp"
+#include "transformer/require.hpp"
 
 /// A training loop for any module.
 namespace transformer {
@@ -84,9 +85,9 @@ class Trainer {
 
   std::int64_t load() {
     const auto check = [&](const std::vector<double>& numbers) {
-      see::detail::require(numbers[1] == static_cast<double>(options_.steps), "checkpoint ",
-                           options_.checkpoint.string(), " of ", numbers[1],
-                           " steps, needed one of ", options_.steps, ", or none: remove it");
+      require(numbers[1] == static_cast<double>(options_.steps), "checkpoint ",
+              options_.checkpoint.string(), " of ", numbers[1], " steps, needed one of ",
+              options_.steps, ", or none: remove it");
     };
     const auto numbers =
         see::torch::load_checkpoint(options_.checkpoint, *module_, adam_, 2, check);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "see/core/random.hpp"
-#include "see/error.hpp"
+#include "transformer/require.hpp"
 
 /// BLEU of a corpus (Papineni et al., ACL 2002).
 namespace translate {
@@ -79,7 +79,7 @@ inline double bleu(const BleuCounts& counts) {
 /// Counts of each sentence. Throws where there are not as many references.
 inline std::vector<BleuCounts> count_bleu(const std::vector<std::vector<std::string>>& sentences,
                                           const std::vector<std::vector<std::string>>& references) {
-  see::detail::require(sentences.size() == references.size(), "bleu: ", sentences.size(),
+  transformer::require(sentences.size() == references.size(), "bleu: ", sentences.size(),
                        " sentences and ", references.size(), " references, needed as many");
   std::vector<BleuCounts> counts;
   for (std::size_t i = 0; i < sentences.size(); ++i)
@@ -105,7 +105,7 @@ struct BleuDifference {
 inline BleuDifference compare_bleu(const std::vector<BleuCounts>& a,
                                    const std::vector<BleuCounts>& b, int resamples,
                                    std::uint64_t seed) {
-  see::detail::require(a.size() == b.size() && !a.empty() && resamples >= 1,
+  transformer::require(a.size() == b.size() && !a.empty() && resamples >= 1,
                        "compare_bleu: ", a.size(), " and ", b.size(), " sentences, ", resamples,
                        " resamples, needed as many of both and one or more");
   see::Random random(seed);

@@ -14,6 +14,7 @@
 #include "transformer/distill_run.hpp"
 #include "transformer/fit_table.hpp"
 #include "transformer/program.hpp"
+#include "transformer/require.hpp"
 #include "transformer/train.hpp"
 #include "translate/bleu.hpp"
 #include "translate/saved_model.hpp"
@@ -136,9 +137,9 @@ struct StudentOptions {
 /// Trains the student, tables and all, by the teacher in two stages.
 inline void distill(const SavedModel& teacher, const SavedModel& student, const Pairs& pairs,
                     const StudentOptions& options) {
-  see::detail::require(teacher.source.words() == student.source.words() &&
-                           teacher.target.words() == student.target.words(),
-                       "a teacher and a student of other words, needed the same");
+  require(teacher.source.words() == student.source.words() &&
+              teacher.target.words() == student.target.words(),
+          "a teacher and a student of other words, needed the same");
   const PairBatches batches(pairs, student.source, student.target, options.batch, options.seed);
   distill_model(teacher.model, student.model, batches, options.distill);
   round_table(student.model->source());

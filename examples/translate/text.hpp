@@ -13,6 +13,7 @@
 
 #include "see/core/random.hpp"
 #include "see/error.hpp"
+#include "transformer/require.hpp"
 #include "transformer/vocabulary.hpp"
 
 /// From two aligned text files to batches of word numbers.
@@ -53,9 +54,9 @@ struct Pairs {
 inline Pairs read_pairs(const std::string& source, const std::string& target) {
   Pairs pairs{read_lines(source), read_lines(target)};
   if (pairs.source.size() != pairs.target.size())
-    throw see::FileError(see::detail::text(source, " has ", pairs.source.size(), " lines and ",
-                                           target, " ", pairs.target.size(),
-                                           ", needed as many, each the translation of the other"));
+    throw see::FileError(text_of(source, " has ", pairs.source.size(), " lines and ", target, " ",
+                                 pairs.target.size(),
+                                 ", needed as many, each the translation of the other"));
   return pairs;
 }
 
@@ -142,8 +143,8 @@ class PairBatches {
       source_.push_back(source.ids(pairs.source[i]));
       target_.push_back(target.ids(pairs.target[i]));
     }
-    see::detail::require(!source_.empty(), "a text without a pair of sentences of 1 to ", longest,
-                         " words, needed some");
+    require(!source_.empty(), "a text without a pair of sentences of 1 to ", longest,
+            " words, needed some");
   }
 
   /// Batches of a pass.
