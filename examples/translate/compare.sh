@@ -7,73 +7,55 @@
 #
 # TRANSLATE is the program (build/examples/translate/translate); DATA has train, val and
 # test_2016_flickr, each as .en and .de; a RUN is METHOD:RATIO[:SEED[:ORDER]], those below where none
-# is given. Settings: STEPS1 (300) and STEPS2 (2000) of the stages, RATE (0.002), EPOCHS (18) of the
-# teacher, WORDNET (/usr/share/wordnet). One thread: two comparisons at once serve two cores best.
+# is given; method dense keeps the teacher's tables. Settings: EPOCHS (18) of the teacher, STEPS1 (300)
+# and STEPS2 (2000) of the stages, RATE (0.002), WORDNET (/usr/share/wordnet). One thread: two
+# comparisons at once serve two cores best.
 set -eu
 [ $# -ge 3 ] || { echo "usage: compare.sh TRANSLATE DATA OUT [METHOD:RATIO[:SEED[:ORDER]]...]" >&2 && exit 2; }
-translate=$1 data=$2 out=$3
+program=$1 data=$2 out=$3
 shift 3
 [ $# -gt 0 ] || set -- senses_coded:20 senses:20 low_rank:20 senses_random:20 senses_coded_random:20 trellis:20 \
   induced:20 random:20 senses_coded:40 senses:40 low_rank:40 senses_random:40 trellis:40 induced:40 senses_coded:80 \
   trellis:80 senses:80 induced:80 senses_coded:10 senses:10 induced:10 senses_coded:20:2 senses_coded_random:20:2 \
   senses_coded:20:3 senses_coded_random:20:3 senses:20:1:3 senses_cut:20 word2ketxs:20 word2ket:20:1:3 morphte:20:1:3 \
   morphte:20 tt:20
-wordnet=${WORDNET:-/usr/share/wordnet} steps1=${STEPS1:-300} steps2=${STEPS2:-2000} rate=${RATE:-0.002}
+steps1=${STEPS1:-300} steps2=${STEPS2:-2000} rate=${RATE:-0.002}
 export OPENBLAS_NUM_THREADS=1
 mkdir -p "$out"
 test=$data/test_2016_flickr
+. "$(dirname "$0")/../transformer/runs.sh"
+
+evaluate() { "$program" eval "$1" "$test.en" "$test.de" --threads 1 --output "$2"; }
+distill() {
+  "$program" distill "$out/teacher.pt" "$1" "$data/train.en" "$data/train.de" --steps1 "$steps1" --steps2 "$steps2" \
+    --rate "$rate" --seed "$2" --threads 1 -o "$3"
+}
 
 if [ ! -s "$out/teacher.pt" ]; then
-  "$translate" train "$data/train.en" "$data/train.de" --val-source "$data/val.en" --val-target "$data/val.de" \
+  "$program" train "$data/train.en" "$data/train.de" --val-source "$data/val.en" --val-target "$data/val.de" \
     --epochs "${EPOCHS:-18}" --rate 0.003 --threads 1 -o "$out/teacher.pt" >&2
 fi
 if [ ! -s "$out/teacher.txt" ]; then
-  "$translate" eval "$out/teacher.pt" "$test.en" "$test.de" --threads 1 --output "$out/teacher.part"
-  mv "$out/teacher.part" "$out/teacher.txt"
+  evaluate "$out/teacher.pt" "$out/teacher.part" && mv "$out/teacher.part" "$out/teacher.txt"
 fi >&2
-
-# one METHOD RATIO [SEED [ORDER]]
-one() {
-  method=$1 ratio=$2 seed=${3:-1} order=${4:-2}
-  name=$out/$method-$ratio-$seed-$order
-  [ ! -s "$name.txt" ] || return 0
-  if [ ! -s "$name.pt" ]; then
-    if [ ! -s "$name.start.pt" ]; then
-      "$translate" compress "$out/teacher.pt" --method "$method" --ratio "$ratio" --seed "$seed" --order "$order" \
-        --wordnet "$wordnet" --threads 1 -o "$name.part" >"$name.log" || return 1
-      "$translate" eval "$name.part" "$test.en" "$test.de" --threads 1 >>"$name.log" || return 1
-      mv "$name.part" "$name.start.pt"
-    fi
-    "$translate" distill "$out/teacher.pt" "$name.start.pt" "$data/train.en" "$data/train.de" --steps1 "$steps1" \
-      --steps2 "$steps2" --rate "$rate" --seed "$seed" --threads 1 -o "$name.pt" >&2 || return 1
-  fi
-  "$translate" eval "$name.pt" "$test.en" "$test.de" --threads 1 --output "$name.part" >>"$name.log" || return 1
-  mv "$name.part" "$name.txt"
-  rm -f "$name.start.pt"
-}
-
-for run; do
-  old_ifs=$IFS IFS=:
-  one $run || echo "compare.sh: no result of $run" >&2
-  IFS=$old_ifs
-done
+all "$@"
 
 # A log has two lines of `compress` and two of `eval`.
 {
   echo method,order,seed,bytes,numbers,error_source,error_target,before,bleu,difference,low,high
-  bleu=$("$translate" compare "$out/teacher.txt" "$out/teacher.txt" "$test.de" --resamples 1 | cut -d' ' -f2)
+  bleu=$("$program" compare "$out/teacher.txt" "$out/teacher.txt" "$test.de" --resamples 1 | cut -d' ' -f2)
   echo "dense,,,1,1,,,,$bleu,,,"
   for log in "$out"/*.log; do
     name=${log%.log}
     [ -s "$name.txt" ] || continue
-    "$translate" compare "$name.txt" "$out/teacher.txt" "$test.de" >"$out/compared.part"
+    "$program" compare "$name.txt" "$out/teacher.txt" "$test.de" >"$out/compared.part"
     awk -v run="${name##*/}" '
       / table, bytes/ { gsub(/[,:]/, ""); before += $4; after += $6; whole += $9; kept += $11; error[++tables] = $NF }
       /^BLEU/ { gsub(/,/, ""); bleu[++n] = $2 }
       /difference/ { difference = $6; low = $(NF - 2); high = $NF }  # BLEU A and B difference D 95% interval L to H
       END {
         split(run, part, "-")
-        printf "%s,%s,%s,%.1f,%s,%s,%s,%s,%s,%s,%s,%s\n", part[1], part[4], part[3], before / after,
+        printf "%s,%s,%s,%.1f,%s,%s,%s,%s,%s,%s,%s,%s\n", part[1], part[4], part[3], after ? before / after : 1,
           kept ? sprintf("%.1f", whole / kept) : "", error[1], error[2], bleu[1], bleu[2], difference, low, high
       }' "$log" "$out/compared.part"
   done | sort -t, -k4,4n -k1,1
