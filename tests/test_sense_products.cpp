@@ -151,6 +151,26 @@ TEST_CASE("codes beside products of senses keep what these leave", "[senses]") {
   CHECK_THROWS_WITH(compress(words.table, options), contains("the smallest"));
 }
 
+TEST_CASE("in small files products take more than half of the bytes", "[senses][long]") {
+  const Words words(2);
+  CompressOptions options{.method = "senses_coded", .run = serial()};
+  options.knowledge = std::make_shared<const WordKnowledge>(words.knowledge);
+  double share = 0;
+  for (double ratio = 8;; ratio *= 1.15) {
+    options.ratio = ratio;
+    const double bytes = 4.0 * double(words.table.rows() * Words::dim) / ratio;
+    try {
+      const Model<> small = compress(words.table, options);
+      CHECK(double(model_bytes(small).total) <= bytes);
+      share = std::stod(small.fit.at("terms_bytes")) / bytes;
+    } catch (const Error&) {
+      break;
+    }
+  }
+  CHECK(share > 0.5);
+  CHECK(share <= 0.7);
+}
+
 TEST_CASE("products of senses refuse what they cannot be made of", "[senses]") {
   const Words words(2);
   CompressOptions options{.ratio = 6, .method = "senses"};

@@ -16,6 +16,7 @@
 #include "see/torch/tensor.hpp"
 #include "transformer/peer_forms.hpp"
 #include "transformer/random_units.hpp"
+#include "transformer/require.hpp"
 #include "transformer/table_bytes.hpp"
 #include "transformer/word_sources.hpp"
 
@@ -92,10 +93,10 @@ inline see::torch::EntangledEmbedding fit_table(const torch::Tensor& weight,
   if (base.seed) compress.seed = options.seed;
   if (base.knowledge)
     compress.knowledge =
-        method.random_cuts
-            ? random_cuts(table.words(), options.order, options.seed)
-            : knowledge_of(table.words(), options.wordnet,
-                           see::default_sememes(budget, table.dim(), false), options.order);
+        method.random_cuts ? random_cuts(table.words(), options.order, options.seed)
+                           : knowledge_of(table.words(), options.wordnet,
+                                          see::default_sememes(budget, table.dim(), base.direction),
+                                          options.order);
   auto layer = see::compress(table, compress).embedding;
   if (method.random_units) layer = with_random_units(layer, table, options.seed, compress.run);
   return trained(layer);
@@ -123,8 +124,8 @@ struct Compressed {
 
 /// Puts a fitted layer in the place of a dense table.
 inline Compressed compress_table(see::torch::AnyEmbedding table, const FitTableOptions& options) {
-  see::detail::require(!table->is_entangled(),
-                       "a model whose table is compressed, needed one with a dense table");
+  require(!table->is_entangled(),
+          "a model whose table is compressed, needed one with a dense table");
   const torch::Tensor weight = table->dense()->weight.detach();
   Compressed result;
   result.bytes_before = table_bytes(table);

@@ -69,17 +69,12 @@ class SenseProducts {
     std::optional<Candidate> best;
     double done = 0;
     for (const double share : shares_) {
-      auto candidate = best_within(share, done += 0.4 / double(shares_.size()));
-      if (!candidate) continue;
-      if (coded_) {
-        Model<float> trial = model_of(*candidate, fitted(*candidate, rough));
-        if (!has_room_for_codes(trial, request_.budget)) continue;
-        candidate->error = add(trial, {.weights = request_.weights, .window_bits = 8});
-      }
-      if (!best || candidate->error < best->error) best = std::move(candidate);
+      auto candidate = best_of(share, done += 0.4 / double(shares_.size()));
+      if (candidate && (!best || candidate->error < best->error)) best = std::move(candidate);
     }
+    if (!best && coded_) best = best_of(most_, 0.4);
     if (!best) {
-      const double least = static_cast<double>(least_) / shares_.back();
+      const double least = static_cast<double>(least_) / (coded_ ? most_ : 1);
       require_budget(request_.table, request_.method, request_.budget,
                      std::max(request_.budget + 1, static_cast<std::uint64_t>(least)));
     }
@@ -101,6 +96,8 @@ class SenseProducts {
 
  private:
   static constexpr int default_order = 2, rough = 4, thorough = 25;
+  static constexpr double most_ =
+      0.7;  ///< of the bytes for products, tried where less is too little
   static constexpr Index most_vectors = 64;
   static constexpr std::array<Index, 5> morph_counts{60, 200, 600, 2000, 6000};
 
@@ -152,6 +149,17 @@ class SenseProducts {
 
   double add(Model<float>& model, const TrellisOptions& options) const {
     return add_codes(model, request_.table, request_.budget, options, request_.options.run);
+  }
+
+  /// The best candidate of a share of the bytes, its error that which is left in the end; none
+  /// where there is none, or no room for codes beside it.
+  std::optional<Candidate> best_of(double share, double done) {
+    auto candidate = best_within(share, done);
+    if (!candidate || !coded_) return candidate;
+    Model<float> trial = model_of(*candidate, fitted(*candidate, rough));
+    if (!has_room_for_codes(trial, request_.budget)) return {};
+    candidate->error = add(trial, {.weights = request_.weights, .window_bits = 8});
+    return candidate;
   }
 
   /// The candidate whose rough fit errs least in a share of the bytes; none where none fits.
@@ -230,12 +238,12 @@ class SenseProducts {
 ///
 ///     row w = mean + (the same sum + c_w) axes
 ///
-/// in the frame of method trellis; trials say whether the products take .15, .3 or .5 of the bytes,
-/// and the trellis codes c_w take the others. Throws where numbers are too large or small for
-/// halves, the table has no words, or the size cannot be reached. Cost: ten rough fits and one of
-/// 25 steps (fit()); with codes, thirty rough fits and three rough codings too. The least error is
-/// not what products are for: a model that is trained further learns its units
-/// (see/torch/distill.hpp). Source: arXiv 2412.12204.
+/// in the frame of method trellis; trials say whether the products take .15, .3 or .5 of the bytes
+/// (.7 where these are too few), and the trellis codes c_w take the others. Throws where numbers
+/// are too large or small for halves, the table has no words, or the size cannot be reached. Cost:
+/// ten rough fits and one of 25 steps (fit()); with codes, thirty rough fits and three rough
+/// codings too. The least error is not what products are for: a model that is trained further
+/// learns its units (see/torch/distill.hpp). Source: arXiv 2412.12204.
 inline Model<float> fit_products(const FitRequest& request, bool coded) {
   require(!request.table.words().empty(),
           "a model from knowledge of a table without words, needed their names");
