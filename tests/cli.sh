@@ -199,6 +199,15 @@ expect 0 compress odd.txt -o odd.st --bytes 2000
 ok lookup odd.st '[a,b]' '[UNK]' '{}' info -- -x
 [ "$(awk '{ printf "%s ", $1 }' out)" = '[a,b] [UNK] {} info -x ' ] || fail "lookup of odd words"
 ok lookup odd.st '{}'
+printf -- '-0.5 1 2\n1 0.5 2\n2 0.5 1\n' >numbers.txt
+expect 0 compress numbers.txt -o numbers.st --bytes 2000
+grep -q 'rows of 3 numbers without words; --words yes takes the first for words' err || fail "no word about words"
+expect 0 compress numbers.txt -o numbers.st --bytes 2000 --words yes
+[ ! -s err ] || fail "a complaint about words that were asked for"
+ok lookup numbers.st -- -0.5
+error 2 words compress numbers.txt -o numbers.st --bytes 2000 --words perhaps
+gzip -c numbers.txt >numbers.gz
+error 3 'found a gzip file, needed what is in it: gunzip' compress numbers.gz -o numbers.st --bytes 2000
 ok neighbors odd.st '[a,b]' -k 1
 
 # --- baselines: the same commands read them

@@ -75,6 +75,19 @@ TEST_CASE("a tensor is named after the file", "[io]") {
   CHECK(says("is 6, needed 2 dimensions", [&] { read_table(path + ":flat"); }));
   CHECK(says("is 0 x 3", [&] { read_table(path + ":empty"); }));
 
+  const std::string quantized = dir / "q.safetensors";
+  write_safetensors(quantized, {make_tensor("codes", {3, 2}, std::vector<std::int8_t>(6, 1)),
+                                make_tensor("scales", {3, 1}, std::vector<float>(3, 2))});
+  CHECK(
+      says("found 1 2-D tensor of floats beside a larger one of another type, needed 1 or a name "
+           "after the file's: FILE:TENSOR with one of",
+           [&] { read_table(quantized); }));
+  CHECK(read_table(quantized + ":scales").dim() == 1);
+  write_safetensors(quantized, {make_tensor("table", {3, 2}, values),
+                                make_tensor("none", {0, 2}, std::vector<float>()),
+                                make_tensor("positions", {1, 5}, std::vector<std::int64_t>(5, 1))});
+  CHECK(read_table(quantized).matrix() == sample().matrix());
+
   write_file(path + ":a", "w 1 2\n");
   CHECK(read_table(path + ":a").rows() == 1);
   write_safetensors(dir / "none.safetensors", {make_tensor("flat", {6}, values)});

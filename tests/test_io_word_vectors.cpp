@@ -104,6 +104,89 @@ TEST_CASE("words may hold separators, numbers and any bytes", "[io]") {
   CHECK(words_of(read(" a 1 2\nb 1 2")) == Words{"a", "b"});
 }
 
+TEST_CASE("a blank word is a word", "[io]") {
+  Reader read;
+  for (const char* text :
+       {"a 1 2\n 3 4\n\t 5 6\nb 7 8\nc 9 0\n", "5 2\na 1 2\n 3 4\n\t 5 6\nb 7 8\nc 9 0\n"}) {
+    INFO(text);
+    CHECK(words_of(read(text)) == Words{"a", "", "\t", "b", "c"});
+    CHECK(values_of(read(text)) == std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 0});
+  }
+  const Table table = read("2 2\na " + floats({1, 2}) + "\n " + floats({3, 4}) + "\n");
+  CHECK(words_of(table) == Words{"a", ""});
+  CHECK(read.report.format == "word2vec binary");
+}
+
+TEST_CASE("a byte order mark is no part of the first word", "[io]") {
+  Reader read;
+  const std::string mark = "\xef\xbb\xbf";
+  CHECK(words_of(read(mark + "a 1 2\nb 3 4\n")) == Words{"a", "b"});
+  CHECK(words_of(read(mark + "2 2\na 1 2\nb 3 4\n")) == Words{"a", "b"});
+  CHECK(read.report.format == "word2vec text");
+  CHECK(read(mark + "0.5 1\n0.25 3\n").dim() == 2);
+}
+
+TEST_CASE("rows of numbers alone have no words", "[io]") {
+  Reader read;
+  const auto as = [&](const std::string& text, WordColumn words) {
+    write_file(read.dir / "n", text);
+    return read_word_vectors(read.dir / "n", {.words = words}, &read.report);
+  };
+  const std::string numbers = "-3.5 1 2\n4 5e-1 6\n";
+  for (const std::string& text : {numbers, std::string(" -3.5  1 2 \n   4 5e-1 6")}) {
+    const Table table = as(text, WordColumn::detect);
+    CHECK(values_of(table) == std::vector<float>{-3.5F, 1, 2, 4, 0.5F, 6});
+    CHECK(table.words().empty());
+    CHECK(read.report.format == "numbers without words");
+    CHECK(read.report.duplicates == 0);
+  }
+  CHECK(words_of(as(numbers, WordColumn::present)) == Words{"-3.5", "4"});
+  CHECK(as("1 2 3\n4 5 6\n", WordColumn::detect).dim() == 2);  // words may be whole numbers
+  CHECK(as("1 2\n3 4\n", WordColumn::absent).dim() == 2);
+  CHECK(as("1.5\n1.5\n", WordColumn::detect).rows() == 2);
+  std::string long_one;
+  for (int i = 0; i < 150; ++i) long_one += "0.5 1 2\n";
+  CHECK(as(long_one, WordColumn::detect).rows() == 150);
+  CHECK(says("line 151: found 2 numbers, needed 3",
+             [&] { as(long_one + "1 2\n", WordColumn::detect); }));
+  CHECK(says("line 151, column 2: found \"x\", needed a finite number",
+             [&] { as(long_one + "1 x 2\n", WordColumn::detect); }));
+}
+
+TEST_CASE("files of other kinds are named, with the remedy", "[io]") {
+  Reader read;
+  using namespace std::string_literals;
+  const std::pair<std::string, const char*> files[] = {
+      {"\x1f\x8b\x08\0"s, "gzip file, needed what is in it: gunzip"},
+      {"\xfd"s + "7zXZ\0"s, "xz file"},
+      {"BZh91AY&SY"s, "bzip2 file"},
+      {"\x28\xb5\x2f\xfd"s, "zstd file"},
+      {"\x89HDF\r\n\x1a\n"s, "HDF5 file"},
+      {"GGUF\3\0\0\0"s, "GGUF file"},
+      {"PAR1\x15\4"s, "Parquet file"},
+      {"ARROW1\0\0"s, "Arrow file"},
+      {"\xba\x16\x4f\x2f"s, "fastText model"},
+      {"\xff\xfe" + "a\0 \0"s, "UTF-16 text"},
+      {"\xfe\xff" + "\0a\0 "s, "UTF-16 text"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "git lfs pull"},
+      {"<<<<<<< HEAD\na 1 2\n=======\n", "merge conflict"},
+      {"<!DOCTYPE html>\n<html>", "page of HTML"},
+      {"PK\3\4" + std::string(26, '\0') + "archive/data.pkl", "torch.save"},
+      {"PK\3\4" + std::string(26, '\0') + "arr_0.npy", ".npz file"},
+      {"PK\3\4" + std::string(26, '\0') + "glove.6B.50d.txt", "ZIP file"},
+      {"\x80\x04\x95\x10numpy."s, "pickle of Python"},
+      {"{\n  \"a\": [1, 2]}", "found JSON"},
+      {"[[1, 2], [3, 4]]", "found JSON"}};
+  for (const auto& [text, part] : files) {
+    INFO(part);
+    CHECK_ERROR(text, part);
+  }
+  // Words that only begin as such files do.
+  for (const char* word : {"PK", "GGUF", "PAR1", "ARROW1", "BZh", "{", "[", "<", "<<<", "version",
+                           "\xff\xfe", "\x1f", "\x80\x04"})
+    CHECK(words_of(read(word + " 1 2\nb 1 2\n"s)) == Words{word, "b"});
+}
+
 TEST_CASE("of rows with the same word the first is kept", "[io]") {
   Reader read;
   Table table = read("a 1 2\nb 3 4\na 5 6\na 7 8\nc 9 10\n");
@@ -156,7 +239,7 @@ TEST_CASE("bad text tables are refused with line, found and needed", "[io]") {
   CHECK_ERROR("a 1 2\nb 1 2\nc 1 2 3\n", "line 3: found 3 numbers after the word, needed 2");
   CHECK_ERROR("a .1 .2\nb .1 .2\nc .1 .2 .3\n", "line 3: found 3 numbers");
   CHECK_ERROR("a .1 .2\nb .1\n", "line 2: found 1 numbers");
-  CHECK_ERROR("a 1 2\n 1 2\nb 1 2\n", "line 2: found 1 numbers");
+  CHECK_ERROR("a 1 2\n2 1\nb 1 2\n", "line 2: found 1 numbers");
   CHECK_ERROR("a 1 2\nb x 2\nc 1 2\n", "line 2, column 1: found \"x\"");
   CHECK_ERROR("a 1 2\nb 1 2x\nc 1 2\n", "line 2, column 2: found \"2x\"");
   CHECK_ERROR("a 1 2\nb 1 nan\n", "line 2, column 2: found \"nan\", needed a finite");
@@ -201,7 +284,7 @@ TEST_CASE("bad .bin files are refused with the byte", "[io]") {
   CHECK_ERROR("2 2\na " + floats({1, 2}) + "\nb " + floats({nan, 4}), "byte 17, row 1, column 1");
   CHECK_ERROR("2 2\na " + floats({1, -inf}) + "\nb " + floats({3, 4}), "byte 10, row 0, column 2");
   CHECK_ERROR("2 2\na " + floats({1, 2}) + " " + floats({3, 4}) + "x",
-              "row 1: found an empty word");
+              "byte 23: found 1 bytes after the 2 rows");
   CHECK_ERROR(good + "x", "byte 26: found 1 bytes after the 2 rows");
   CHECK_ERROR("1 2\n" + good.substr(4), "bytes after the 1 rows");
   CHECK_ERROR("3 2\n" + good.substr(4) + "cccccccccc", "found the end of the file");

@@ -38,7 +38,7 @@ struct CompressCommand {
   std::string weights;     ///< "zipf", a file of a number a row, or empty
   std::string activation;  ///< a .npy file, or empty
   std::string checkpoint;  ///< a file, or empty
-  Index first = all_rows;
+  ReadOptions read;
   std::uint64_t seed = 1;
   unsigned threads = 0;
   bool json = false;
@@ -100,7 +100,7 @@ struct EvalCommand {
   std::string model;
   std::vector<std::string> word_pairs;
   std::string analogies;
-  Index first = all_rows;
+  ReadOptions read;
   unsigned threads = 0;
   bool json = false;
 
@@ -113,7 +113,7 @@ struct SweepCommand {
   std::string json;  ///< a file, or empty
   std::vector<double> ratios = {8, 10, 20, 40, 80};
   std::vector<std::string> methods = {"trellis", "induced", "int8", "int4", "pca", "pq", "svd"};
-  Index first = all_rows;
+  ReadOptions read;
   std::uint64_t seed = 1;
   unsigned threads = 0;
 

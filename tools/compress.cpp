@@ -23,13 +23,6 @@
 namespace see::cli {
 namespace {
 
-Table read(const CompressCommand& command) {
-  ReadReport report;
-  Table table = read_table(command.table, {.first = command.first}, &report);
-  warn_of_duplicates(report.duplicates);
-  return table;
-}
-
 volatile std::sig_atomic_t interrupted = 0;
 
 /// While it lives, an interrupt from the keyboard ends the work in an orderly way.
@@ -97,7 +90,7 @@ const Method& CompressCommand::method_used() const { return compress_method(meth
 int CompressCommand::run() const {
   require_other_file(table, model);
   require_writable(model);
-  const Table rows = read(*this);
+  const Table rows = read_or_warn(table, read);
   const auto start = std::chrono::steady_clock::now();
   const Model<float> result = compressed(*this, rows);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

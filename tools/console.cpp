@@ -8,6 +8,7 @@
 
 #include "see/error.hpp"
 #include "see/io/atomic_file.hpp"
+#include "see/io/read_table.hpp"
 
 #if defined(_WIN32)
 #include <io.h>
@@ -58,9 +59,16 @@ bool error_is_terminal() {
 #endif
 }
 
-void warn_of_duplicates(Index count) {
-  if (count > 0)
-    complain(sentence(count, count == 1 ? " duplicate word" : " duplicate words", " dropped"));
+Table read_or_warn(const std::string& location, const ReadOptions& options) {
+  ReadReport report;
+  Table table = read_table(location, options, &report);
+  if (report.duplicates > 0)
+    complain(sentence(report.duplicates,
+                      report.duplicates == 1 ? " duplicate word" : " duplicate words", " dropped"));
+  if (report.format == "numbers without words" && options.words == WordColumn::detect)
+    complain(sentence(location, ": rows of ", table.dim(),
+                      " numbers without words; --words yes takes the first for words"));
+  return table;
 }
 
 void require_writable(const std::string& path) {

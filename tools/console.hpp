@@ -3,7 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "see/core/types.hpp"
+#include "see/core/table.hpp"
+#include "see/io/read_options.hpp"
 
 namespace see::cli {
 
@@ -15,8 +16,9 @@ void complain(std::string_view message);
 
 bool error_is_terminal();
 
-/// Duplicates that a reader dropped, on standard error; nothing where there are none.
-void warn_of_duplicates(Index count);
+/// read_table(), with a line on standard error where rows were dropped because their word came
+/// before, or were taken for numbers without words.
+Table read_or_warn(const std::string& table, const ReadOptions& options);
 
 /// Throws FileError where a file at `path` could not be written, before long work; leaves no file.
 void require_writable(const std::string& path);

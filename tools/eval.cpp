@@ -174,9 +174,7 @@ int EvalCommand::run() const {
   const Model<float> loaded = load_model<float>(file);
   require((word_pairs.empty() && analogies.empty()) || !loaded.words.empty(), model,
           ": has no words, needed them for --wordsim and --analogy");
-  ReadReport read;
-  const Table original = read_table(table, {.first = first}, &read);
-  warn_of_duplicates(read.duplicates);
+  const Table original = read_or_warn(table, read);
   Evaluator evaluator(*this, questions, original, loaded);
   const Report report = evaluator.run(describe(loaded, model_bytes(file)));
   print(json ? to_json(report) : to_text(report));

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <map>
 #include <new>
 #include <sstream>
 #include <string>
@@ -95,13 +96,19 @@ class CommandLine {
     return sub;
   }
 
-  static void add_table(CLI::App* sub, std::string& table, Index& first) {
+  static void add_table(CLI::App* sub, std::string& table, ReadOptions& read) {
     sub->add_option("TABLE", table, "Embeddings: GloVe text, word2vec, .npy or safetensors")
         ->required()
         ->type_name("");
-    sub->add_option("--first", first, "Take the first N rows alone")
+    sub->add_option("--first", read.first, "Take the first N rows alone")
         ->option_text("N")
         ->check(CLI::Range(Index{1}, all_rows));
+    static const std::map<std::string, WordColumn> columns{
+        {"auto", WordColumn::detect}, {"yes", WordColumn::present}, {"no", WordColumn::absent}};
+    sub->add_option("--words", read.words,
+                    "Whether rows of text begin with a word: yes, no, or auto, the default")
+        ->option_text("HOW")
+        ->transform(CLI::CheckedTransformer(columns));
   }
 
   static void add_model(CLI::App* sub, std::string& model) {
@@ -136,7 +143,7 @@ class CommandLine {
     CLI::App* const sub =
         add("compress", "Compress a table to a given size.", compress_footer, compress_);
     sub->footer(methods_text() + '\n' + compress_footer);
-    add_table(sub, compress_.table, compress_.first);
+    add_table(sub, compress_.table, compress_.read);
     sub->add_option("-o,--output", compress_.model, "The model to write (required)")
         ->option_text("MODEL")
         ->required();
@@ -278,7 +285,7 @@ class CommandLine {
   void add_eval() {
     CLI::App* const sub =
         add("eval", "Measure how well a model keeps a table.", eval_footer, eval_);
-    add_table(sub, eval_.table, eval_.first);
+    add_table(sub, eval_.table, eval_.read);
     add_model(sub, eval_.model);
     sub->add_option("--wordsim", eval_.word_pairs, "Word pairs scored by people; may be repeated")
         ->option_text("FILE")
@@ -291,7 +298,7 @@ class CommandLine {
   void add_sweep() {
     CLI::App* const sub = add("sweep", "Compare methods and sizes on a table: a page of plots.",
                               sweep_footer, sweep_);
-    add_table(sub, sweep_.table, sweep_.first);
+    add_table(sub, sweep_.table, sweep_.read);
     sub->add_option("-o,--output", sweep_.page, "The page to write (required)")
         ->option_text("PAGE.html")
         ->required();

@@ -189,8 +189,10 @@ std::vector<std::string> arguments(const SweepCommand& command) {
     return all;
   };
   std::vector<std::string> list = {"sweep", command.table};
-  if (command.first != all_rows)
-    list.insert(list.end(), {"--first", std::to_string(command.first)});
+  if (command.read.first != all_rows)
+    list.insert(list.end(), {"--first", std::to_string(command.read.first)});
+  if (command.read.words != WordColumn::detect)
+    list.insert(list.end(), {"--words", command.read.words == WordColumn::present ? "yes" : "no"});
   list.insert(list.end(), {"--ratios", joined(command.ratios, plain_number)});
   list.insert(list.end(), {"--methods", joined(command.methods, [](auto name) { return name; })});
   if (command.seed != 1) list.insert(list.end(), {"--seed", std::to_string(command.seed)});
@@ -219,9 +221,7 @@ int SweepCommand::run() const {
     require_other_file(table, output);
     require_writable(output);
   }
-  ReadReport read;
-  const Table rows = read_table(table, {.first = first}, &read);
-  warn_of_duplicates(read.duplicates);
+  const Table rows = read_or_warn(table, read);
   require(rows.rows() > 0 && rows.dim() > 0, table, ": has no numbers, needed at least one");
   Sweep sweep = Sweeper(*this, rows).run();
   sweep.arguments = arguments(*this);

@@ -96,6 +96,7 @@
 #include "see/io/crc32.hpp"
 #include "see/io/file_content.hpp"
 #include "see/io/file_reader.hpp"
+#include "see/io/foreign_file.hpp"
 #include "see/io/json.hpp"
 #include "see/io/json_quote.hpp"
 #include "see/io/location.hpp"

@@ -57,12 +57,14 @@ inline std::vector<std::string_view> split_fields(std::string_view line) {
   return fields;
 }
 
-/// Calls body(line number from 1, fields) for each line with a field that starts with no '#'.
+/// Calls body(line number from 1, fields) for each line with a field that starts with no '#', a
+/// byte order mark left out.
 /// Throws FileError where the stream fails; `name` is the file's in messages.
 template <class Body>
 void for_lines(std::istream& in, std::string_view name, const Body& body) {
   std::string line;
   for (Index number = 1; std::getline(in, line); ++number) {
+    if (number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
     const auto fields = split_fields(line);
     if (!fields.empty() && fields.front().front() != '#') body(number, fields);
   }

@@ -25,12 +25,18 @@ namespace see {
 
 namespace detail {
 
-inline bool is_float_table(const Tensor& tensor) {
-  return tensor.shape.size() == 2 && (tensor.dtype == "F32" || tensor.dtype == "F16" ||
-                                      tensor.dtype == "BF16" || tensor.dtype == "F64");
+/// How many numbers a tensor of two dimensions has, 0 for another.
+inline Index table_size(const Tensor& tensor) {
+  return tensor.shape.size() == 2 ? tensor.shape[0] * tensor.shape[1] : 0;
 }
 
-/// The tensor called `name` or, for an empty name, the only table of floats.
+inline bool is_float_table(const Tensor& tensor) {
+  return table_size(tensor) > 0 && (tensor.dtype == "F32" || tensor.dtype == "F16" ||
+                                    tensor.dtype == "BF16" || tensor.dtype == "F64");
+}
+
+/// The tensor called `name` or, for an empty name, the only table of floats, unless a tensor of
+/// another dtype has more numbers, whose scales the floats may be.
 inline const Tensor& pick_tensor(const SafetensorsFile& file, const std::string& name) {
   if (!name.empty()) {
     const Tensor& tensor = file.at(name);
@@ -41,7 +47,12 @@ inline const Tensor& pick_tensor(const SafetensorsFile& file, const std::string&
   }
   const auto& tensors = file.tensors();
   const auto count = std::count_if(tensors.begin(), tensors.end(), is_float_table);
-  if (count == 1) return *std::find_if(tensors.begin(), tensors.end(), is_float_table);
+  const auto only = std::find_if(tensors.begin(), tensors.end(), is_float_table);
+  const bool is_largest =
+      count == 1 && std::all_of(tensors.begin(), tensors.end(), [&](const Tensor& other) {
+        return table_size(other) <= table_size(*only);
+      });
+  if (is_largest) return *only;
   std::string list;
   std::size_t listed = 0;
   for (const Tensor& tensor : tensors) {
@@ -54,7 +65,9 @@ inline const Tensor& pick_tensor(const SafetensorsFile& file, const std::string&
                  shape_text(tensor.shape), ')');
   }
   fail<FileError>(file.path().string(), ": found ", count,
-                  " 2-D tensors of floats, needed 1 or a name after the file's: FILE:TENSOR",
+                  count == 1 ? " 2-D tensor of floats beside a larger one of another type"
+                             : " 2-D tensors of floats",
+                  ", needed 1 or a name after the file's: FILE:TENSOR",
                   list.empty() ? "" : " with one of ", list);
 }
 

@@ -19,6 +19,7 @@
 #include "see/core/types.hpp"
 #include "see/error.hpp"
 #include "see/io/crc32.hpp"
+#include "see/io/foreign_file.hpp"
 #include "see/io/json.hpp"
 #include "see/io/mapped_file.hpp"
 #include "see/io/number.hpp"
@@ -58,8 +59,8 @@ inline std::string hex8(std::uint32_t value) {
 /// added since): an 8-byte header length, a JSON header and the numbers, which are mapped, not
 /// read.
 ///
-/// Invariant: every tensor has a known dtype, as many bytes as its shape needs, and the tensors
-/// cover the data without gap or overlap.
+/// Invariant: every tensor of a known dtype has as many bytes as its shape needs, and the tensors
+/// cover the data without gap or overlap. Tensors of other dtypes can be listed, not read.
 class SafetensorsFile {
  public:
   /// Throws FileError where the file cannot be read or breaks the format. O(header).
@@ -152,6 +153,10 @@ class SafetensorsFile {
   void read_header() {
     using detail::require;
     const std::string_view text = file_->text();
+    if (!detail::looks_like_safetensors(text)) {
+      const std::string foreign = detail::foreign_file(text);
+      require<FileError>(foreign.empty(), foreign);
+    }
     require<FileError>(text.size() >= 8, "has ", text.size(),
                        " bytes, needed 8 for the header length");
     std::uint64_t length;
@@ -188,6 +193,8 @@ class SafetensorsFile {
   }
 
   void read_metadata(const detail::JsonValue& value) {
+    if (value.is(detail::JsonValue::Kind::null))
+      return;  // as the format's reference reader takes it
     for (std::size_t i = 0; i < value.keys().size(); ++i) {
       const detail::JsonValue& entry = value.values()[i];
       metadata_.emplace(value.keys()[i], entry.string());
@@ -210,10 +217,10 @@ class SafetensorsFile {
     };
     Tensor tensor{name, member("dtype").string(), {}, {}};
     const detail::Dtype* const dtype = detail::find_dtype(tensor.dtype);
-    require<FileError>(dtype, where, " has the unknown dtype ", json_quote(tensor.dtype));
     for (const detail::JsonValue& size : member("shape").items())
       tensor.shape.push_back(static_cast<Index>(size.integer()));
-    const auto bytes = detail::tensor_bytes(*dtype, tensor.shape);
+    static constexpr detail::Dtype unknown{"", 8, {}};
+    const auto bytes = detail::tensor_bytes(dtype ? *dtype : unknown, tensor.shape);
     require<FileError>(bytes.has_value(), where, " has the impossible shape ",
                        detail::shape_text(tensor.shape), " of ", tensor.dtype);
     const auto& offsets = member("data_offsets").items();
@@ -223,10 +230,10 @@ class SafetensorsFile {
     const std::int64_t end = offsets[1].integer();
     require<FileError>(begin >= 0 && begin <= end && static_cast<std::uint64_t>(end) <= data.size(),
                        where, " lies at data bytes ", begin, " to ", end, " of ", data.size());
-    require<FileError>(static_cast<std::uint64_t>(end - begin) == *bytes, where, " has ",
-                       end - begin, " bytes, needed ", *bytes, " for ",
-                       detail::shape_text(tensor.shape), " of ", tensor.dtype);
-    tensor.bytes = data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(*bytes));
+    const auto size = static_cast<std::uint64_t>(end - begin);
+    require<FileError>(!dtype || size == *bytes, where, " has ", size, " bytes, needed ", *bytes,
+                       " for ", detail::shape_text(tensor.shape), " of ", tensor.dtype);
+    tensor.bytes = data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size));
     return {static_cast<std::uint64_t>(begin), std::move(tensor)};
   }
 

@@ -17,8 +17,9 @@
 
 namespace see::detail {
 
-/// Collects rows of numbers with distinct words. The numbers grow by realloc, which on large blocks
-/// moves pages instead of copying them where the system can, so the table is never held twice.
+/// Collects rows of numbers with distinct words, or without. The numbers grow by realloc, which on
+/// large blocks moves pages instead of copying them where the system can, so the table is never
+/// held twice.
 class TableBuilder {
  public:
   /// Throws Error unless dim >= 1.
@@ -51,6 +52,9 @@ class TableBuilder {
     offsets_.push_back(static_cast<std::int64_t>(blob_.size()));
   }
 
+  /// Makes the numbers at next_row() a row. In one table either all rows have words or none.
+  void add_without_word() { ++rows_; }
+
   Index rows() const noexcept { return static_cast<Index>(rows_); }
   Index duplicates() const noexcept { return duplicates_; }
 
@@ -61,7 +65,7 @@ class TableBuilder {
     const std::span<const float> view(values_.get(), rows_ * dim_);
     std::shared_ptr<const void> keep_alive(values_.release(), Free());
     Vocabulary words;
-    if (rows_ > 0)
+    if (offsets_.size() > 1)
       words = {Array<char>(std::move(blob_)), Array<std::int64_t>(std::move(offsets_))};
     return {std::move(words), Array<float>(view, std::move(keep_alive)), rows(),
             static_cast<Index>(dim_)};

@@ -16,7 +16,8 @@
 #include "see/io/number.hpp"
 
 /// One row of a text table: a word, then `dim` numbers, apart by spaces or tabs. A word may hold
-/// separators itself (GloVe 840B has ". . ."), so the numbers are counted from the right.
+/// separators itself (GloVe 840B has ". . .") or be of nothing else, so the numbers are counted
+/// from the right.
 namespace see::detail {
 
 constexpr bool is_separator(char c) noexcept { return c == ' ' || c == '\t'; }
@@ -129,6 +130,21 @@ inline Index find_dim(const std::vector<std::string_view>& lines) {
   return most;
 }
 
+/// Whether rows are numbers alone, equally many in each, of which the first is somewhere no word
+/// that one could take for a number.
+inline bool is_without_words(const std::vector<std::string_view>& lines) {
+  bool fractional = false;
+  Index columns = 0;
+  for (std::string_view line : lines) {
+    const FieldCount count = count_fields(line);
+    if (count.numbers != count.fields || (columns > 0 && count.fields != columns)) return false;
+    columns = count.fields;
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
+    fractional = fractional || !is_wordlike(line.substr(0, line.find_first_of(" \t")));
+  }
+  return fractional;
+}
+
 /// The common case: no separator in the word and finite numbers throughout. False for anything
 /// else.
 inline bool read_plain_row(std::string_view line, Index dim, float* values,
@@ -153,14 +169,16 @@ inline std::string quote_field(std::string_view field) {
   return field.size() <= 40 ? json_quote(field) : json_quote(field.substr(0, 40)) + "...";
 }
 
-/// Reads the numbers of a row and returns its word. Throws FileError, which `where` begins.
+/// Reads the numbers of a row and returns its word, which is empty or blank where the row begins
+/// with a separator and has no other. Throws FileError, which `where` begins.
 inline std::string_view read_row(std::string_view line, Index dim, float* values,
                                  const auto& where) {
   std::string_view word;
   if (read_plain_row(line, dim, values, word)) return word;
   const FieldCount count = count_fields(line);
-  require<FileError>(count.fields > dim, where(), ": found ", std::max<Index>(count.fields - 1, 0),
-                     " numbers after the word, needed ", dim);
+  const bool blank = count.fields == dim && !line.empty() && is_separator(line.front());
+  require<FileError>(count.fields > dim || blank, where(), ": found ",
+                     std::max<Index>(count.fields - 1, 0), " numbers after the word, needed ", dim);
   word = line;
   bool fractional = false;
   for (Index c = dim; c-- > 0;) {
@@ -172,8 +190,21 @@ inline std::string_view read_row(std::string_view line, Index dim, float* values
   require<FileError>(!has_surplus_number(word, fractional), where(), ": found ",
                      std::min(count.numbers, count.fields - 1), " numbers after the word, needed ",
                      dim);
+  if (blank) return line.substr(0, line.find_first_not_of(" \t") - 1);
   while (is_separator(word.front())) word.remove_prefix(1);
   return word;
+}
+
+/// The same of a row without a word.
+inline void read_numbers(std::string_view line, Index dim, float* values, const auto& where) {
+  const FieldCount count = count_fields(line);
+  require<FileError>(count.fields == dim, where(), ": found ", count.fields, " numbers, needed ",
+                     dim);
+  for (Index c = dim; c-- > 0;) {
+    const std::string_view field = take_last_field(line);
+    require<FileError>(read_field(field, values[c]) && is_finite(values[c]), where(), ", column ",
+                       c + 1, ": found ", quote_field(field), ", needed a finite number");
+  }
 }
 
 }  // namespace see::detail

@@ -15,6 +15,7 @@
 
 #include "see/core/table.hpp"
 #include "see/error.hpp"
+#include "see/io/foreign_file.hpp"
 #include "see/io/mapped_file.hpp"
 #include "see/io/number.hpp"
 #include "see/io/read_options.hpp"
@@ -73,11 +74,12 @@ inline std::optional<Word2vecHeader> parse_word2vec_header(std::string_view line
   return Word2vecHeader{*rows, *dim};
 }
 
-enum class WordVectorFormat { glove, word2vec_text, word2vec_binary };
+enum class WordVectorFormat { glove, numbers, word2vec_text, word2vec_binary };
 
 /// What the file is. A first line of two whole numbers is a header; after one, the file is binary
 /// where the next line is no row of text and there are control characters or ill-formed UTF-8.
 inline WordVectorFormat find_format(std::string_view text) {
+  text = without_byte_order_mark(text);
   Lines lines(text.substr(0, std::size_t{1} << 24));
   std::string_view line;
   if (!lines.next(line)) return WordVectorFormat::glove;
@@ -111,9 +113,12 @@ inline void require_plausible(const Word2vecHeader& header, std::size_t size,
                      " a number");
 }
 
-inline Table read_text_vectors(const MappedFile& file, bool has_header, Index first,
-                               Index& duplicates) {
-  const std::string_view text = file.text();
+/// `format` becomes `numbers` where rows have no words.
+inline Table read_text_vectors(const MappedFile& file, const ReadOptions& options,
+                               WordVectorFormat& format, Index& duplicates) {
+  const std::string_view text = without_byte_order_mark(file.text());
+  const bool has_header = format == WordVectorFormat::word2vec_text;
+  const Index first = options.first;
   Lines lines(text);
   std::string_view line;
   std::uint64_t promised = 0;
@@ -121,7 +126,7 @@ inline Table read_text_vectors(const MappedFile& file, bool has_header, Index fi
   if (has_header) {
     lines.next(line);
     const auto header = parse_word2vec_header(line).value();
-    require_plausible(header, text.size() - lines.offset(), 2, 2, 1);
+    require_plausible(header, text.size() - lines.offset(), 2, 1, 1);
     promised = header.rows;
     dim = static_cast<Index>(header.dim);
   }
@@ -133,9 +138,13 @@ inline Table read_text_vectors(const MappedFile& file, bool has_header, Index fi
   }
   if (!has_header) {
     require<FileError>(!sample.empty(), "the file is empty, needed a table");
-    dim = find_dim(sample);
+    if (options.words == WordColumn::detect && is_without_words(sample))
+      format = WordVectorFormat::numbers;
+
+    dim = format == WordVectorFormat::numbers ? count_fields(sample[0]).fields : find_dim(sample);
     require<FileError>(dim >= 1, "line 1: found no number after a word, needed a table");
   }
+  const bool without = format == WordVectorFormat::numbers;
   TableBuilder builder(dim);
   if (!sample.empty()) {
     const double estimate = 1.05 * static_cast<double>(text.size()) *
@@ -157,7 +166,12 @@ inline Table read_text_vectors(const MappedFile& file, bool has_header, Index fi
     require<FileError>(!has_header || found < promised, where(),
                        ": found a further row, needed the end after the ", promised,
                        " rows of the header");
-    builder.add(read_row(line, dim, builder.next_row(), where));
+    if (without) {
+      read_numbers(line, dim, builder.next_row(), where);
+      builder.add_without_word();
+    } else {
+      builder.add(read_row(line, dim, builder.next_row(), where));
+    }
     ++found;
     if (lines.offset() - released > (std::size_t{8} << 20)) {
       file.release(released, lines.offset());
@@ -177,7 +191,7 @@ inline Table read_binary_vectors(const MappedFile& file, Index first, Index& dup
   lines.next(line);
   const auto header = parse_word2vec_header(line).value();
   std::size_t at = lines.offset();
-  require_plausible(header, text.size() - at, 4, 2, 0);
+  require_plausible(header, text.size() - at, 4, 1, 0);
   const auto dim = static_cast<std::size_t>(header.dim);
   TableBuilder builder(static_cast<Index>(dim));
   builder.reserve(
@@ -189,7 +203,6 @@ inline Table read_binary_vectors(const MappedFile& file, Index first, Index& dup
     const std::size_t space = text.find(' ', at);
     require<FileError>(space != text.npos, "byte ", at, ", row ", row, " of ", header.rows,
                        ": found the end of the file, needed a word and a space");
-    require<FileError>(space > at, "byte ", at, ", row ", row, ": found an empty word");
     const std::string_view word = text.substr(at, space - at);
     at = space + 1;
     require<FileError>(text.size() - at >= 4 * dim, "byte ", at, ", row ", row, ": found ",
@@ -219,14 +232,17 @@ inline Table read_word_vectors(const MappedFile& file, const ReadOptions& option
                                ReadReport* report) {
   require(options.first >= 1, "asked for ", options.first, " rows, needed at least 1");
   try {
-    const WordVectorFormat format = find_format(file.text());
+    const std::string foreign = foreign_file(file.text());
+    require<FileError>(foreign.empty(), foreign);
+    WordVectorFormat format =
+        options.words == WordColumn::absent ? WordVectorFormat::numbers : find_format(file.text());
     Index duplicates = 0;
     Table table = format == WordVectorFormat::word2vec_binary
                       ? read_binary_vectors(file, options.first, duplicates)
-                      : read_text_vectors(file, format == WordVectorFormat::word2vec_text,
-                                          options.first, duplicates);
+                      : read_text_vectors(file, options, format, duplicates);
     if (report)
       *report = {duplicates, format == WordVectorFormat::glove           ? "GloVe text"
+                             : format == WordVectorFormat::numbers       ? "numbers without words"
                              : format == WordVectorFormat::word2vec_text ? "word2vec text"
                                                                          : "word2vec binary"};
     return table;
@@ -239,6 +255,7 @@ inline Table read_word_vectors(const MappedFile& file, const ReadOptions& option
 
 /// Reads word vectors in one pass, told apart by content:
 /// - GloVe text: a word and its numbers a line, apart by spaces or tabs;
+/// - numbers alone, as numpy.savetxt writes them (WordColumn says how these are told apart);
 /// - word2vec text: the same after a line "rows dim", which is any first line of two whole numbers;
 /// - word2vec .bin: the line "rows dim", then for each row the word, a space, dim little-endian
 /// float32
@@ -246,11 +263,13 @@ inline Table read_word_vectors(const MappedFile& file, const ReadOptions& option
 /// Words are bytes and, in text, may hold separators: the numbers are counted from the right, and
 /// without a header their count is what the first 100 lines agree on. A field before them that is
 /// itself a number belongs to the word if it is the first one or made of digits or letters alone
-/// while the row's numbers are not ("route 66"); otherwise the row is ragged. Lines may end with
-/// CRLF; blank lines may end the file. Of rows with the same word the first is kept. Costs the
-/// table and some 30 bytes a row of memory; pages of the file are released as they are read. Throws
-/// FileError with the line or byte where the file is empty, ragged or truncated, where a number is
-/// not finite or where header and content disagree.
+/// while the row's numbers are not ("route 66"); otherwise the row is ragged. A row that begins
+/// with a separator and has just enough numbers has the word before the last of these separators:
+/// none, or blanks. A byte order mark before the text is left out. Lines may end with CRLF; blank
+/// lines may end the file. Of rows with the same word the first is kept. Costs the table and some
+/// 30 bytes a row of memory; pages of the file are released as they are read. Throws FileError with
+/// the line or byte where the file is empty, ragged or truncated, where a number is not finite or
+/// where header and content disagree.
 inline Table read_word_vectors(const std::filesystem::path& path, const ReadOptions& options = {},
                                ReadReport* report = nullptr) {
   return detail::read_word_vectors(*MappedFile::open(path), options, report);

@@ -10,6 +10,7 @@
 #include "see/core/vocabulary.hpp"
 #include "see/error.hpp"
 #include "see/io/atomic_file.hpp"
+#include "see/io/foreign_file.hpp"
 #include "see/io/mapped_file.hpp"
 
 namespace see {
@@ -19,11 +20,11 @@ inline std::filesystem::path words_path(std::filesystem::path table) {
   return table.replace_extension(".words.txt");
 }
 
-/// One word a line; lines end with LF or CRLF, the last one perhaps with neither. Throws FileError
-/// where the file cannot be read.
+/// One word a line; lines end with LF or CRLF, the last one perhaps with neither. A byte order mark
+/// is no part of the first. Throws FileError where the file cannot be read.
 inline Vocabulary read_words(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
-  std::string_view text = file->text();
+  std::string_view text = detail::without_byte_order_mark(file->text());
   std::vector<char> blob;
   std::vector<std::int64_t> offsets{0};
   blob.reserve(text.size());

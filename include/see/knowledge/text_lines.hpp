@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "see/error.hpp"
+#include "see/io/foreign_file.hpp"
 
 namespace see::detail {
 
@@ -16,9 +17,8 @@ namespace see::detail {
 class LineReader {
  public:
   /// Views `text` and `path`, which must outlive this object.
-  LineReader(std::string_view text, const std::filesystem::path& path) : rest_(text), path_(path) {
-    if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
-  }
+  LineReader(std::string_view text, const std::filesystem::path& path)
+      : rest_(without_byte_order_mark(text)), path_(path) {}
 
   /// Goes to the next line; false at the end of the text.
   bool next() {
