@@ -91,6 +91,21 @@ TEST_CASE("Surfaces make the word whatever its bytes", "[knowledge]") {
   }
 }
 
+TEST_CASE("Flags are bytes", "[knowledge]") {
+  Dictionary dictionary;
+  const HunspellSegmenter segmenter =
+      dictionary("SET UTF-8\nSFX \xff Y 1\nSFX \xff 0 s\xc3\xa1g .\n", "1\nszabad/\xff\n");
+  CHECK(cut(segmenter, "szabads\xc3\xa1g") == Strings{"szabad=szabad", "s\xc3\xa1g=-s\xc3\xa1g"});
+}
+
+TEST_CASE("A table may lack rules that its head promises", "[knowledge]") {
+  Dictionary dictionary;
+  const HunspellSegmenter segmenter = dictionary(
+      "SET UTF-8\nSFX G Y 1\nSFX G 0 ing .\nSFX A Y 2\nSFX A 0 ed .\nPFX B Y 1\nPFX B 0 re .\n",
+      "1\nport/AGB\n");
+  CHECK(cut(segmenter, "porting") == Strings{"port=port", "ing=-ing"});
+}
+
 TEST_CASE("A malformed dictionary is refused with file and line", "[knowledge]") {
   Dictionary dictionary;
   const auto says = [&](const std::string& aff, const std::string& dic, const std::string& part) {
@@ -104,6 +119,10 @@ TEST_CASE("A malformed dictionary is refused with file and line", "[knowledge]")
   says("SET UTF-8\nSFX P Y 1\nSFX Q 0 s .\n", entries, "line 3: a rule of the affix table \"Q\"");
   says("SET UTF-8\nSFX P Y 1\nSFX P 0 \xe9 .\n", entries, "line 3: an affix that is not UTF-8");
   says("SET ISO8859-1\n", entries, "found the encoding ISO8859-1, needed UTF-8");
+  says("SET ISO8859-2\nSFX P Y 1\nSFX P 0 \xf6\xe6 .\n", entries,
+       "found the encoding ISO8859-2, needed UTF-8: convert the .aff and the .dic by iconv -f "
+       "ISO8859-2 -t UTF-8, then write SET UTF-8, and FLAG UTF-8");
+  says("SFX P Y 1\nSFX P 0 s .\n", entries, "found the encoding ISO8859-1");
   says(affixes, "happy\n", "d.dic: line 1: found \"happy\", needed the number of entries");
   says(affixes, "", "needed the number of entries");
   CHECK(refuses([&] { HunspellSegmenter(dictionary.dir / "no.aff", dictionary.dir / "d.dic"); }));

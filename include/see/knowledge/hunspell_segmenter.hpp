@@ -52,18 +52,35 @@ inline void name_affixes(std::vector<AffixRule>& rules, std::size_t first, bool 
   }
 }
 
-/// Reads the affix tables of an .aff file; flags and conditions are left to Hunspell. Throws
-/// FileError where the file cannot be read, or a table is cut short or not UTF-8.
+/// What an .aff file says of its encoding; Hunspell takes none for ISO8859-1.
+inline std::string encoding_of(std::string_view aff, const std::filesystem::path& path) {
+  LineReader lines(aff, path);
+  while (lines.next()) {
+    std::string_view rest = lines.line();
+    if (take_field(rest) == "SET") return std::string(take_field(rest));
+  }
+  return "ISO8859-1";
+}
+
+/// Reads the affix tables of an .aff file; flags, which are bytes, and conditions are left to
+/// Hunspell. Throws FileError where the file cannot be read, its encoding is not UTF-8 or a table
+/// is cut short.
 inline AffixTables read_affix_tables(const std::filesystem::path& path) {
   AffixTables tables;
   std::string_view flag;
   std::size_t due = 0;  // rules of the table begun last
   std::size_t first = 0;
+  std::vector<AffixRule>* table = nullptr;
   const auto part = [](std::string_view field) {
     field = field.substr(0, field.find('/'));
     return std::string(field == "0" ? std::string_view() : field);
   };
   const auto file = MappedFile::open(path);
+  const std::string encoding = encoding_of(file->text(), path);
+  require<FileError>(encoding == "UTF-8" || encoding == "utf-8", path.string(),
+                     ": found the encoding ", encoding,
+                     ", needed UTF-8: convert the .aff and the .dic by iconv -f ", encoding,
+                     " -t UTF-8, then write SET UTF-8, and FLAG UTF-8 where flags are not ASCII");
   LineReader lines(file->text(), path);
   while (lines.next()) {
     std::string_view rest = lines.line();
@@ -75,19 +92,26 @@ inline AffixTables read_affix_tables(const std::filesystem::path& path) {
     const std::string_view third = take_field(rest);
     const std::string_view fourth = take_field(rest);
     lines.require(!fourth.empty(), "an affix line of fewer than four fields");
-    lines.require(utf8_prefix(lines.line()) == lines.line().size(), "an affix that is not UTF-8");
+    // A table may have fewer rules than its head says; Hunspell lets that pass.
+    if (due > 0 && name != flag && (third == "Y" || third == "N")) {
+      name_affixes(*table, first, table == &tables.suffixes);
+      due = 0;
+    }
     if (due == 0) {
       const auto [end, error] = std::from_chars(fourth.data(), fourth.data() + fourth.size(), due);
       lines.require(error == std::errc() && end == fourth.data() + fourth.size(),
                     "an affix table of ", json_quote(fourth), " rules, needed their number");
       flag = name;
       first = rules.size();
+      table = &rules;
       continue;
     }
     lines.require(name == flag, "a rule of the affix table ", json_quote(name), " where ",
                   json_quote(flag), " still lacks ", due);
-    if (std::string append = part(fourth); !append.empty())
-      rules.push_back({part(third), std::move(append), {}});
+    std::string strip = part(third), append = part(fourth);
+    for (const std::string& affix : {strip, append})
+      lines.require(utf8_prefix(affix) == affix.size(), "an affix that is not UTF-8");
+    if (!append.empty()) rules.push_back({std::move(strip), std::move(append), {}});
     if (--due == 0) name_affixes(rules, first, is_suffix);
   }
   lines.require(due == 0, "the affix table ", json_quote(flag), " ends ", due, " rules early");
@@ -115,10 +139,6 @@ class HunspellSegmenter {
       : affixes_(detail::read_affix_tables(aff)) {
     check_dictionary(dic);
     hunspell_ = std::make_unique<Hunspell>(aff.string().c_str(), dic.string().c_str());
-    const std::string& encoding = hunspell_->get_dict_encoding();
-    detail::require<FileError>(
-        encoding == "UTF-8", aff.string(), ": found the encoding ", encoding,
-        ", needed UTF-8 (convert both files with iconv and write SET UTF-8)");
   }
 
   void segment(std::string_view word, std::vector<Morph>& morphs) const {
