@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "see/compress/compress.hpp"
 #include "see/compress/methods.hpp"
+#include "see/compress/plan/fit_request.hpp"
 #include "see/core/random.hpp"
 #include "see/core/row_source.hpp"
 #include "see/eval/error.hpp"
@@ -149,6 +150,49 @@ TEST_CASE("the unit of a table does not matter", "[compress]") {
   CHECK(error_at(1e12F) == Approx(error_at(1)).epsilon(0.2));
   CHECK(error_at(1e-12F) == Approx(error_at(1)).epsilon(0.2));
   if (method == "induced") CHECK_THROWS_AS(error_at(1e20F), see::Error);
+}
+
+TEST_CASE("a table of any magnitude is compressed as well, or refused", "[compress][long]") {
+  const Table table = clustered(120, 8);
+  const auto scaled = [&](double scale) {
+    std::vector<float> values;
+    for (const float value : table.values())
+      values.push_back(static_cast<float>(double(value) * scale));
+    return Table(table.words(), see::Array<float>(std::move(values)), table.rows(), table.dim());
+  };
+  for (const see::Method& method : see::compress_methods()) {
+    if (method.knowledge) continue;
+    see::CompressOptions options{.bytes = 3500, .method = std::string(method.name)};
+    options.run = see::serial();
+    const auto error = [&](const Table& of) {
+      return see::fidelity(see::TableRows(of), see::compress(of, options).embedding).relative_error;
+    };
+    const double as_it_is = error(table);
+    for (const double scale : {1e-36, 1e-19, 1e-15, 1e-8, 1e8, 1e14, 1e16, 1e37}) {
+      INFO(method.name << " at " << scale);
+      const Table other = scaled(scale);
+      const double largest = double(other.matrix().cwiseAbs().maxCoeff());
+      if (largest < method.least || largest > method.most)
+        CHECK(says<see::Error>("scale the table", [&] { see::compress(other, options); }));
+      else
+        CHECK(error(other) < 2 * as_it_is + 1e-4);
+    }
+  }
+  // One number that others are lost beside.
+  std::vector<float> values(table.values().begin(), table.values().end());
+  values[8 * 7 + 3] = -2e19F;
+  const Table odd(table.words(), see::Array<float>(values), table.rows(), table.dim());
+  CHECK(says<see::Error>("largest number is -2e+19 (row 7, column 3)",
+                         [&] { see::compress(odd, {.bytes = 3500}); }));
+}
+
+TEST_CASE("a model that is no better than zeros is refused", "[compress]") {
+  const Table table = clustered(4, 2);
+  const see::detail::FitRequest request{table, {}, "pq", 900, {}, see::detail::ProgressReport({})};
+  CHECK_NOTHROW(see::detail::require_better_than_zeros(0.999, request));
+  for (const double error : {1.0, 7.0, std::numeric_limits<double>::quiet_NaN()})
+    CHECK(says<see::Error>("a model of 900 bytes by method pq that errs as zeros would",
+                           [&] { see::detail::require_better_than_zeros(error, request); }));
 }
 
 TEST_CASE("equal seeds give equal models, whatever the threads", "[compress]") {

@@ -46,11 +46,22 @@ inline void validate_options(const Table& table, const CompressOptions& options,
   require(is_all_finite(table.matrix()), "compressing a table with a number that is not finite");
 }
 
+/// Throws unless the method can take numbers of the table's magnitude.
+inline void validate_magnitude(const Table& table, const Method& method) {
+  Index row = 0, column = 0;
+  const double largest = double(table.matrix().cwiseAbs().maxCoeff(&row, &column));
+  require(largest == 0 || (largest >= method.least && largest <= method.most),
+          "compressing a table whose largest number is ", double(table.matrix()(row, column)),
+          " (row ", row, ", column ", column, "), needed ", method.least, " to ", method.most,
+          " in magnitude for method ", method.name, ": scale the table");
+}
+
 }  // namespace detail
 
 SEE_INLINE Model<float> compress(const Table& table, const CompressOptions& options) {
   const Method& method = compress_method(options.method);
   detail::validate_options(table, options, method);
+  detail::validate_magnitude(table, method);
   const detail::FitRequest request{table,
                                    options,
                                    method.name,
@@ -59,6 +70,7 @@ SEE_INLINE Model<float> compress(const Table& table, const CompressOptions& opti
                                    detail::ProgressReport(options.progress)};
   Model<float> model = method.fit(request);
   const Fidelity fidelity = see::fidelity(TableRows(table), model.embedding, options.run);
+  detail::require_better_than_zeros(fidelity.relative_error, request);
   model.fit["relative_error"] = detail::note_number(fidelity.relative_error);
   model.fit["mean_cosine"] = detail::note_number(fidelity.mean_cosine);
   const std::uint64_t bytes = model_bytes(model).total;

@@ -18,13 +18,14 @@ namespace see {
 /// well it came out. Deterministic for a seed, for any executor.
 ///
 /// Throws on an empty table, an unknown method, an option that the method cannot use, a number that
-/// is not finite, or a size that cannot be reached; the message names the smallest that can. Where
-/// progress returns false, throws Cancelled, and a checkpoint has what is done: a run that goes on
-/// from it gives the bits of one that was not interrupted. Throws FileError where table, size,
-/// objective or seed are others than in the checkpoint; the caller removes its file when the model
-/// is safe. Memory of trellis: the table once (mapped or not), a sample of at most 49,152 rows
-/// twice, the model, 16 bytes a row and some MiB a thread; induced copies the table once. Time is
-/// linear in rows.
+/// is not finite, a size that cannot be reached (the message names the smallest that can), numbers
+/// of a magnitude that the method cannot take (Method::least, most), or a model that would be no
+/// better than zeros. Where progress returns false, throws Cancelled, and a checkpoint has what is
+/// done: a run that goes on from it gives the bits of one that was not interrupted. Throws
+/// FileError where table, size, objective or seed are others than in the checkpoint; the caller
+/// removes its file when the model is safe. Memory of trellis: the table once (mapped or not), a
+/// sample of at most 49,152 rows twice, the model, 16 bytes a row and some MiB a thread; induced
+/// copies the table once. Time is linear in rows.
 ///
 /// \code
 ///     see::save_model("vectors.see", see::compress(table, {.ratio = 20}));

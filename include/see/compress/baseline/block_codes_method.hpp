@@ -70,12 +70,16 @@ inline constexpr Method int8_method{
     .name = "int8",
     .help = "one byte a number, a scale a row (one size)",
     .any_size = false,
+    .least = 0,
+    .most = any_magnitude,
     .fit = fit_block_codes_model<8>,
 };
 inline constexpr Method int4_method{
     .name = "int4",
     .help = "four bits a number, a scale for 32 (one size)",
     .any_size = false,
+    .least = 0,
+    .most = any_magnitude,
     .fit = fit_block_codes_model<4>,
 };
 

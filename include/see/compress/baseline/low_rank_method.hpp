@@ -56,6 +56,8 @@ inline Model<float> fit_low_rank_model(const FitRequest& request) {
 inline constexpr Method svd_method{
     .name = "svd",
     .help = "two thin matrices, the nearest of their rank",
+    .least = 0,
+    .most = any_magnitude,
     .fit = fit_low_rank_model,
 };
 

@@ -179,6 +179,8 @@ inline Model<float> fit_principal_codes_model(const FitRequest& request) {
 inline constexpr Method pca_method{
     .name = "pca",
     .help = "principal coordinates in Lloyd-Max scalars",
+    .least = 0,
+    .most = any_magnitude,
     .fit = fit_principal_codes_model,
 };
 

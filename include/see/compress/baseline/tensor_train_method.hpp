@@ -159,6 +159,8 @@ inline Model<float> fit_tensor_train_model(const FitRequest& request) {
 inline constexpr Method tt_method{
     .name = "tt",
     .help = "a tensor train of three cores",
+    .least = 0,
+    .most = any_magnitude,
     .fit = fit_tensor_train_model,
 };
 

@@ -42,6 +42,8 @@ inline constexpr Method word2ketxs_method{
     .name = "word2ketxs",
     .help = "word2ketXS of order 2: factors chosen by the digits of a row's number",
     .seed = true,
+    .least = 1e-9,
+    .most = 1e9,
     .fit = fit_word2ketxs_model,
 };
 

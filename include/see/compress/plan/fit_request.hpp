@@ -7,6 +7,7 @@
 #include "see/compress/compress_options.hpp"
 #include "see/core/progress.hpp"
 #include "see/core/table.hpp"
+#include "see/error.hpp"
 
 namespace see::detail {
 
@@ -21,5 +22,12 @@ struct FitRequest {
   std::vector<float> weights;  ///< row_weights(): one a row, or none where all count alike
   ProgressReport report;
 };
+
+/// Throws where a fit came to nothing.
+inline void require_better_than_zeros(double relative_error, const FitRequest& request) {
+  require(relative_error < 1, "a model of ", request.budget, " bytes by method ", request.method,
+          " that errs as zeros would (relative error ", relative_error,
+          "), needed more bytes or another method");
+}
 
 }  // namespace see::detail

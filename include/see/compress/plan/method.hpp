@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <string_view>
 
 #include "see/compress/plan/fit_request.hpp"
@@ -19,7 +20,11 @@ struct Method {
   bool direction = false;   ///< between squared error and cosine
   bool seed = false;        ///< draws random numbers
   bool any_size = true;     ///< fills the budget it is given; else it has one size
+  /// What the largest number of a table may be in magnitude, if it is not 0.
+  double least = 1e-18, most = 1e15;
   Model<float> (*fit)(const detail::FitRequest& request) = nullptr;
 };
+
+inline constexpr double any_magnitude = std::numeric_limits<float>::max();
 
 }  // namespace see
