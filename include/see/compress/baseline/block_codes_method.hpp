@@ -71,7 +71,7 @@ inline constexpr Method int8_method{
     .help = "one byte a number, a scale a row (one size)",
     .any_size = false,
     .least = 0,
-    .most = any_magnitude,
+    .most = Method::any_magnitude,
     .fit = fit_block_codes_model<8>,
 };
 inline constexpr Method int4_method{
@@ -79,7 +79,7 @@ inline constexpr Method int4_method{
     .help = "four bits a number, a scale for 32 (one size)",
     .any_size = false,
     .least = 0,
-    .most = any_magnitude,
+    .most = Method::any_magnitude,
     .fit = fit_block_codes_model<4>,
 };
 

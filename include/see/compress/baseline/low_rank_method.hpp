@@ -57,7 +57,7 @@ inline constexpr Method svd_method{
     .name = "svd",
     .help = "two thin matrices, the nearest of their rank",
     .least = 0,
-    .most = any_magnitude,
+    .most = Method::any_magnitude,
     .fit = fit_low_rank_model,
 };
 

@@ -180,7 +180,7 @@ inline constexpr Method pca_method{
     .name = "pca",
     .help = "principal coordinates in Lloyd-Max scalars",
     .least = 0,
-    .most = any_magnitude,
+    .most = Method::any_magnitude,
     .fit = fit_principal_codes_model,
 };
 

@@ -160,7 +160,7 @@ inline constexpr Method tt_method{
     .name = "tt",
     .help = "a tensor train of three cores",
     .least = 0,
-    .most = any_magnitude,
+    .most = Method::any_magnitude,
     .fit = fit_tensor_train_model,
 };
 

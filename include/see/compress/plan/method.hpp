@@ -11,6 +11,8 @@ namespace see {
 /// A way to compress a table: what it is called, what of CompressOptions it can use, and how it
 /// makes a model. compress/methods.hpp lists them all.
 struct Method {
+  static constexpr double any_magnitude = std::numeric_limits<float>::max();
+
   std::string_view name;
   std::string_view help;    ///< one line
   bool weights = false;     ///< rows whose errors count more
@@ -24,7 +26,5 @@ struct Method {
   double least = 1e-18, most = 1e15;
   Model<float> (*fit)(const detail::FitRequest& request) = nullptr;
 };
-
-inline constexpr double any_magnitude = std::numeric_limits<float>::max();
 
 }  // namespace see
