@@ -14,6 +14,7 @@ inline constexpr const char* about =
 
 inline constexpr const char* main_footer = R"(TABLE is a file of embeddings, told apart by content:
   GloVe text        one row a line: a word, then its numbers
+  numbers alone     rows without words, as numpy.savetxt writes them
   word2vec          text or .bin, with the header line "ROWS COLUMNS"
   NumPy             X.npy; words, one a line, from X.words.txt if that is there
   safetensors       X.safetensors, or X.safetensors:TENSOR; words likewise

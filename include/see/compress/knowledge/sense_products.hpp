@@ -72,9 +72,9 @@ class SenseProducts {
       auto candidate = best_of(share, done += 0.4 / double(shares_.size()));
       if (candidate && (!best || candidate->error < best->error)) best = std::move(candidate);
     }
-    if (!best && coded_) best = best_of(most_, 0.4);
+    if (!best && coded_) best = best_of(largest_share, 0.4);
     if (!best) {
-      const double least = static_cast<double>(least_) / (coded_ ? most_ : 1);
+      const double least = static_cast<double>(least_) / (coded_ ? largest_share : 1);
       require_budget(request_.table, request_.method, request_.budget,
                      std::max(request_.budget + 1, static_cast<std::uint64_t>(least)));
     }
@@ -96,8 +96,7 @@ class SenseProducts {
 
  private:
   static constexpr int default_order = 2, rough = 4, thorough = 25;
-  static constexpr double most_ =
-      0.7;  ///< of the bytes for products, tried where less is too little
+  static constexpr double largest_share = 0.7;  ///< where those of shares_ are too small
   static constexpr Index most_vectors = 64;
   static constexpr std::array<Index, 5> morph_counts{60, 200, 600, 2000, 6000};
 
